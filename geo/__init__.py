@@ -1,0 +1,1 @@
+"""What is there: reading, checking, mending, neighbours, elevation, outlines, export."""

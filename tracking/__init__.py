@@ -1,0 +1,1 @@
+"""What happened: long jobs, and later the ledger of reports."""

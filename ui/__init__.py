@@ -1,0 +1,1 @@
+"""The screen: one file per page and the shared map."""
