@@ -1,0 +1,166 @@
+"""The plan folder: what a run of the planner leaves on disk, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from geo import schemas
+from geo.errors import ChigaiError
+
+TABLES = ("parcels", "blocks", "sites", "findings")
+MANIFEST = "plan.json"
+ROW_GROUP = 50_000
+"""Rows per Parquet row group: small enough that a page can read one county, large enough to compress."""
+
+
+@dataclass
+class Plan:
+    """One run of the planner: its tables (DESIGN §4), in projected metres, and what plan.json says of it."""
+
+    parcels: gpd.GeoDataFrame
+    blocks: gpd.GeoDataFrame
+    sites: gpd.GeoDataFrame
+    shares: pd.DataFrame
+    findings: gpd.GeoDataFrame
+    barriers: gpd.GeoDataFrame | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+def home() -> Path:
+    """The folder of everything that runs make: CHIGAI_HOME, or var/ beside the code."""
+    named = os.environ.get("CHIGAI_HOME")
+    return Path(named).expanduser() if named else Path(__file__).resolve().parents[1] / "var"
+
+
+def find(root: Path | None = None) -> list[Path]:
+    """The plan folders under `root`/plans, newest first by the time that they say they were made."""
+    folder = (root or home()) / "plans"
+    found = [
+        (_manifest(p).get("created", ""), p.name, p) for p in folder.glob("*") if (p / MANIFEST).is_file()
+    ]
+    return [p for _, _, p in sorted(found, reverse=True)]
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def read_meta(folder: Path) -> dict[str, Any]:
+    """plan.json of a plan folder. Raises ChigaiError where there is none."""
+    meta = _manifest(folder)
+    if not meta:
+        raise ChigaiError(
+            "这里没有方案：找不到可读的 plan.json。",
+            "There is no plan here: no readable plan.json.",
+            do_zh="请给出 chigai plan --out 写出的文件夹。",
+            do_en="name a folder that chigai plan --out wrote.",
+            file=folder,
+        )
+    return meta
+
+
+def read(folder: Path) -> Plan:
+    """A plan folder as tables. Raises ChigaiError where a table is missing or cannot be read."""
+    meta = read_meta(folder)
+    try:
+        frames = {name: gpd.read_parquet(folder / f"{name}.parquet") for name in TABLES}
+        shares = pd.read_parquet(folder / "shares.parquet")
+        path = folder / "barriers.parquet"
+        barriers = gpd.read_parquet(path) if path.exists() else None
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ChigaiError(
+            f"方案文件不完整或已损坏：{error}",
+            f"The plan's files are incomplete or damaged: {error}",
+            do_zh="请重新运行 chigai plan。",
+            do_en="run chigai plan again.",
+            file=folder,
+        ) from error
+    return Plan(**frames, shares=shares, barriers=barriers, meta=meta)
+
+
+def write(plan: Plan, folder: Path) -> Path:
+    """Write the plan beside `folder`, flush it, and rename it into place; a killed write leaves no half plan.
+
+    An older plan at `folder` goes only once the new one is whole. Raises ChigaiError where `folder` holds
+    something that is not a plan, and pandera's SchemaError where a table is not as DESIGN §4 says.
+    """
+    folder = Path(folder)
+    check_target(folder)
+    schemas.PARCELS.validate(plan.parcels)
+    schemas.BLOCKS.validate(plan.blocks)
+    schemas.SITES.validate(plan.sites)
+    schemas.SHARES.validate(plan.shares)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.part")
+    part.mkdir()
+    try:
+        for name in TABLES:
+            _write_geo(getattr(plan, name), part / f"{name}.parquet")
+        if plan.barriers is not None:
+            _write_geo(plan.barriers, part / "barriers.parquet")
+        pq.write_table(pa.Table.from_pandas(plan.shares, preserve_index=False), part / "shares.parquet")
+        text = json.dumps(plan.meta, ensure_ascii=False, indent=1, sort_keys=False, allow_nan=False)
+        (part / MANIFEST).write_text(text + "\n", "utf-8")
+        for path in part.iterdir():
+            _flush(path)
+        _put_in_place(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def check_target(folder: Path) -> None:
+    """Raise ChigaiError unless `folder` is free, empty, or an older plan that may be replaced."""
+    folder = Path(folder)
+    if not folder.exists():
+        return
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file()):
+        raise ChigaiError(
+            "输出位置已有别的内容，不会覆盖。",
+            "The output folder holds something else; it is not overwritten.",
+            do_zh="请换一个新的文件夹名。",
+            do_en="name a new folder.",
+            file=folder,
+        )
+
+
+def _write_geo(frame: gpd.GeoDataFrame, path: Path) -> None:
+    frame.to_parquet(
+        path, index=False, compression="zstd", row_group_size=ROW_GROUP, write_covering_bbox=True
+    )
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _put_in_place(part: Path, folder: Path) -> None:
+    old = folder.with_name(part.name.removesuffix(".part") + ".old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        part.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+    _flush(folder.parent)
