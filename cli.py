@@ -1,0 +1,394 @@
+"""The `chigai` command: five verbs that ask the library and print what it answers."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+
+import typer
+
+from geo.errors import CancelledError, ChigaiError
+from ui.terminal import Lang, Screen, console, language, plain, print_counties, print_findings, print_stopped
+
+# Everything heavy (geopandas, numba, streamlit) is imported inside the verb that needs it, so that
+# `chigai --help` answers at once.
+if TYPE_CHECKING:
+    import pandas as pd
+    from geo.checking import Checked
+    from geo.reading import Source
+
+P = ParamSpec("P")
+DEMO_FILES = ("barriers.gpkg", "dem.tif", "parcels.gpkg")
+"""In the order in which they are put in place: where parcels.gpkg is, the others are too."""
+
+app = typer.Typer(
+    name="chigai",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="池改：把小池规划成大池。 Plans the joining of small rice paddies into large ones.",
+)
+
+
+class Format(StrEnum):
+    """What `chigai export` can write."""
+
+    gpkg = "gpkg"
+    shp = "shp"
+    geojson = "geojson"
+    kml = "kml"
+    dxf = "dxf"
+    txt = "txt"
+    xlsx = "xlsx"
+
+
+def guarded(verb: Callable[P, None]) -> Callable[P, None]:
+    """A refusal ends with 2 and one message, a stop with 130, anything unforeseen with 1 and a log."""
+
+    @functools.wraps(verb)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        err = console(stderr=True)
+        try:
+            verb(*args, **kwargs)
+        except (CancelledError, KeyboardInterrupt):
+            stopped = CancelledError()
+            err.print(f"{stopped.text('zh')}\n{stopped.text('en')}", soft_wrap=True)
+            raise typer.Exit(130) from None
+        except ChigaiError as error:
+            err.print(plain(f"{error.text('zh')}\n{error.text('en')}"), style="red", soft_wrap=True)
+            raise typer.Exit(2) from None
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            if type(error).__module__.split(".")[0] in ("typer", "click"):
+                raise
+            err.print(_unforeseen(error), style="red", soft_wrap=True)
+            raise typer.Exit(1) from None
+
+    return wrapped
+
+
+def _unforeseen(error: Exception) -> str:
+    """The message for an error nobody foresaw; its place goes to a log, its text (it may name a person) not."""
+    from geo.plans import home
+
+    what = type(error).__name__
+    zh, en = (
+        f"程序出错（{what}），没有留下不完整的结果。",
+        f"Something broke ({what}); nothing half made is left.",
+    )
+    path = home() / "logs" / f"chigai-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(traceback.format_tb(error.__traceback__)) + what + "\n", "utf-8")
+    except OSError:
+        return f"{zh}\n{en}"
+    return f"{zh}日志：{path}\n{en} Log: {path}"
+
+
+@app.callback()
+def _start(
+    ctx: typer.Context,
+    lang: Annotated[
+        Lang | None,
+        typer.Option(envvar="CHIGAI_LANG", help="表格和进度的语言 · language of tables and progress"),
+    ] = None,
+) -> None:
+    ctx.obj = Screen.open(language(lang))
+
+
+Parcels = Annotated[
+    Path, typer.Argument(help="池块文件 · the paddies: shp, zip, gpkg, gdb, geojson, parquet, fgb")
+]
+Barriers = Annotated[
+    Path | None, typer.Option(help="渠、沟、路、林带 · canals, ditches, roads, shelterbelts")
+]
+Dem = Annotated[Path | None, typer.Option(help="高程栅格 · elevation raster")]
+Layer = Annotated[str | None, typer.Option(help="图层名 · name of the layer")]
+Where = Annotated[
+    str | None, typer.Option(metavar="SQL", help="只取符合条件的行 · only rows that fulfil this")
+]
+Crs = Annotated[
+    int | None, typer.Option(metavar="EPSG", help="坐标系，优先于文件所写 · overrides the file's own")
+]
+Encoding = Annotated[str | None, typer.Option(help="文字编码，如 GBK · encoding of the text, such as GBK")]
+Map = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", metavar="FIELD=COLUMN", help="字段对应，可重复 · which column is which field; repeatable"
+    ),
+]
+
+
+def _source(
+    parcels: Path,
+    layer: str | None,
+    where: str | None,
+    crs: int | None,
+    encoding: str | None,
+    pairs: list[str] | None,
+    county: str | None = None,
+) -> Source:
+    """The source that the options describe. Raises ChigaiError for a --map that is no field=column."""
+    from geo.reading import Source
+
+    mapping: dict[str, str] = {}
+    for pair in pairs or []:
+        field, equals, column = pair.partition("=")
+        if not equals or not field.strip() or not column.strip():
+            raise ChigaiError(
+                f"--map {pair} 不是“字段=列名”。",
+                f"--map {pair} is not field=column.",
+                do_zh="写成 --map parcel_id=DKBM 这样。",
+                do_en="write it as --map parcel_id=DKBM.",
+            )
+        mapping[field.strip()] = column.strip()
+    return Source(
+        path=parcels,
+        layer=layer,
+        where=where,
+        crs=crs,
+        encoding=encoding,
+        mapping=mapping or None,
+        county=county,
+    )
+
+
+@app.command()
+@guarded
+def demo(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="写到哪里 · where to")],
+    parcels: Annotated[int, typer.Option(min=1, help="池块数 · how many paddies")] = 150_000,
+    seed: Annotated[int, typer.Option(min=0, help="种子：同种子同结果 · same seed, same content")] = 1,
+) -> None:
+    """生成演示区。 Make the demo region: parcels.gpkg, barriers.gpkg, dem.tif."""
+    from geo import synthetic
+
+    screen: Screen = ctx.obj
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        with screen.progress() as progress:
+            synthetic.make(part, parcels=parcels, seed=seed, progress=progress)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in DEMO_FILES:
+            os.replace(part / name, folder / name)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    screen.say(f"演示区已生成：{folder}", f"The demo region is in {folder}")
+
+
+@app.command()
+@guarded
+def check(
+    ctx: typer.Context,
+    parcels: Parcels,
+    barriers: Barriers = None,
+    dem: Dem = None,
+    layer: Layer = None,
+    where: Where = None,
+    crs: Crs = None,
+    encoding: Encoding = None,
+    pairs: Map = None,
+    as_json: Annotated[bool, typer.Option("--json", help="只输出 JSON · print JSON alone")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.gpkg", help="写出问题与修复后的池块（不含户名）· findings and mended parcels"
+        ),
+    ] = None,
+) -> None:
+    """检查数据，能修的修，修不了的列出。 Check the data: what was found, and what was done with it."""
+    from geo import checking, reading
+
+    screen: Screen = ctx.obj
+    source = _source(parcels, layer, where, crs, encoding, pairs)
+    with screen.progress() as progress:
+        progress("read", 0.0)
+        loaded = reading.read(source)
+        lines = (
+            reading.read_barriers(reading.Source(barriers), loaded.crs)[0] if barriers else loaded.barriers
+        )
+        progress("check", 0.4)
+        checked = checking.check(loaded, dem=dem, barriers=lines)
+    rows = checking.summary(checked)
+    if out is not None:
+        _write_checked(checked, out)
+    if as_json:
+        typer.echo(json.dumps(_check_report(checked, rows), ensure_ascii=False, indent=1, allow_nan=False))
+        return
+    print_findings(screen, rows)
+    screen.say(
+        f"读入 {checked.area_in_mu:,.1f} 亩，可规划 {len(checked.parcels):,} 块 {checked.parcels.area_mu.sum():,.1f} 亩，"
+        f"剔除 {len(checked.left_out):,} 块 {checked.area_left_out_mu:,.1f} 亩。",
+        f"{checked.area_in_mu:,.1f} mu read; {len(checked.parcels):,} parcels of {checked.parcels.area_mu.sum():,.1f} mu "
+        f"can be planned; {len(checked.left_out):,} of {checked.area_left_out_mu:,.1f} mu left out.",
+    )
+    if out is not None:
+        screen.say(f"已写出 {out}", f"Written to {out}")
+
+
+def _check_report(checked: Checked, rows: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "area_in_mu": float(checked.area_in_mu),
+        "area_planned_mu": float(checked.parcels.area_mu.sum()),
+        "area_left_out_mu": float(checked.area_left_out_mu),
+        "parcels": len(checked.parcels),
+        "left_out": len(checked.left_out),
+        "findings": json.loads(rows.to_json(orient="records", force_ascii=False)),
+    }
+
+
+def _write_checked(checked: Checked, out: Path) -> None:
+    """Findings, mended parcels and those left out as layers of one GeoPackage, without operators' names."""
+    import pyogrio
+
+    if out.suffix.lower() != ".gpkg":
+        raise ChigaiError(
+            "--out 要以 .gpkg 结尾。",
+            "--out must end in .gpkg.",
+            do_zh="改文件名。",
+            do_en="change the file's name.",
+            file=out,
+        )
+    layers = {
+        "findings": checked.findings,
+        "parcels": checked.parcels.drop(columns="operator", errors="ignore"),
+        "left_out": checked.left_out,
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.stem}.{uuid.uuid4().hex[:8]}.part.gpkg")
+    try:
+        for name, frame in layers.items():
+            pyogrio.write_dataframe(frame, part, layer=name, geometry_type="Unknown", append=part.exists())
+        os.replace(part, out)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@app.command()
+@guarded
+def plan(
+    ctx: typer.Context,
+    parcels: Parcels,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="方案文件夹 · the plan folder")],
+    barriers: Barriers = None,
+    dem: Dem = None,
+    programme: Annotated[
+        str, typer.Option(help="方案规则：名称或文件 · name or file of the rules")
+    ] = "jixi-2020-8",
+    county: Annotated[
+        str | None, typer.Option(metavar="ADCODE", help="数据未写县区时用它 · for data that name no county")
+    ] = None,
+    layer: Layer = None,
+    where: Where = None,
+    crs: Crs = None,
+    encoding: Encoding = None,
+    pairs: Map = None,
+    max_mu: Annotated[float | None, typer.Option(help="单池上限，亩 · largest block, mu [50]")] = None,
+    max_step: Annotated[
+        float | None, typer.Option(help="池内最大高差，米 · largest step inside, m [0.3]")
+    ] = None,
+    ridge_gap: Annotated[float | None, typer.Option(help="可拆田埂最宽，米 · widest ridge, m [1.5]")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="种子 · seed")] = 1,
+) -> None:
+    """规划并池。 Join the paddies into blocks and write a plan folder."""
+    from geo import plans
+    from planning import pipeline
+
+    screen: Screen = ctx.obj
+    plans.check_target(out)
+    given = {"max_mu": max_mu, "max_step_m": max_step, "ridge_max_gap_m": ridge_gap}
+    request = pipeline.Request(
+        source=_source(parcels, layer, where, crs, encoding, pairs, county),
+        barriers=barriers,
+        dem=dem,
+        programme=programme,
+        overrides={name: value for name, value in given.items() if value is not None},
+        seed=seed,
+    )
+    if dem is None:
+        screen.note(
+            "没有给 --dem：按不计土方、不限高差规划。",
+            "No --dem: planned without earthwork and without the limit on elevation.",
+        )
+    with screen.progress() as progress:
+        made = pipeline.run(request, out, progress)
+    print_counties(screen, made.meta)
+    print_stopped(screen, made.meta)
+    screen.say(f"方案已写入 {out}", f"The plan is in {out}")
+
+
+@app.command()
+@guarded
+def export(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="方案文件夹 · a plan folder")],
+    fmt: Annotated[Format, typer.Option("--format", help="格式；txt 为界址点 · txt: boundary points")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="写到哪个文件 · where to")],
+) -> None:
+    """导出方案，不含户名等个人信息。 Export a plan, without names or other personal data."""
+    from geo import export as doors
+
+    doors.export(folder, fmt.value, out)
+    ctx.obj.say(f"已导出 {out}", f"Exported to {out}")
+
+
+@app.command(name="app")
+@guarded
+def serve(
+    ctx: typer.Context,
+    plan: Annotated[Path | None, typer.Option(metavar="DIR", help="打开这个方案 · open this plan")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="端口 · port")] = 8501,
+    home: Annotated[Path | None, typer.Option(metavar="DIR", help="数据目录 · CHIGAI_HOME")] = None,
+) -> None:
+    """在本机打开网页界面。 Serve the app on 127.0.0.1."""
+    import uvicorn
+
+    from geo import plans
+
+    if home is not None:
+        os.environ["CHIGAI_HOME"] = str(home.resolve())
+    chosen = _adopt(plan, plans.home()) if plan is not None else None
+    address = f"http://127.0.0.1:{port}/" + (f"?plan={chosen}" if chosen else "")
+    ctx.obj.say(f"在浏览器打开 {address}（Ctrl-C 停止）", f"Open {address} in a browser (Ctrl-C stops it)")
+    # this machine only: who may see the data is decided by who may sit here
+    uvicorn.run("app:app", host="127.0.0.1", port=port, log_level="warning")
+
+
+def _adopt(folder: Path, home: Path) -> str:
+    """The name of a plan among those of `home`, where it is copied if it lies elsewhere."""
+    from geo import plans
+
+    plans.read_meta(folder)
+    target = home / "plans" / folder.resolve().name
+    if target.resolve() == folder.resolve():
+        return target.name
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    plans.check_target(target)
+    try:
+        shutil.copytree(folder, part)
+        if target.exists():
+            shutil.rmtree(target)
+        part.rename(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return target.name
+
+
+def main() -> None:
+    """Entry point of the `chigai` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

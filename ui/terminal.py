@@ -1,0 +1,214 @@
+"""The terminal as a screen: progress, tables and messages of the `chigai` command, in Chinese or English."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Lang(StrEnum):
+    """The language of tables and progress; refusals are always said in both."""
+
+    zh = "zh"
+    en = "en"
+
+
+STAGES = {
+    "read": ("读取", "reading"),
+    "check": ("检查", "checking"),
+    "neighbours": ("找邻接", "finding neighbours"),
+    "levels": ("取高程", "taking levels"),
+    "blocks": ("并池", "joining"),
+    "outlines": ("画边界", "drawing outlines"),
+    "sites": ("组示范点", "forming sites"),
+    "write": ("写出", "writing"),
+}
+REASONS = {
+    "isolated": ("没有邻池", "no neighbour"),
+    "elevation": ("高差过大", "elevation difference"),
+    "consent": ("农户不同意", "consent refused"),
+    "barrier": ("被渠路阻隔", "cut off by a barrier"),
+    "too_small_together": ("合并后仍不足", "too small together"),
+    "left_over": ("邻池另有去处", "partners serve better elsewhere"),
+}
+SEVERITIES = {"error": ("错误", "error"), "warning": ("警告", "warning"), "info": ("说明", "note")}
+ACTIONS = {"mended": ("已修复", "mended"), "left_out": ("已剔除", "left out"), "kept": ("保留", "kept")}
+
+
+def plain(value: object) -> str:
+    """Text from data as a terminal may see it: without control characters."""
+    return "".join(c if c.isprintable() or c == "\n" else "�" for c in str(value))
+
+
+def console(stderr: bool) -> Console:
+    """Where text goes as it is, without markup; a file or a pipe counts as 140 characters wide."""
+    watched = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=None if watched else 140, markup=False, highlight=False, emoji=False)
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where a verb writes: results to `out`, progress and refusals to `err`."""
+
+    lang: Lang
+    out: Console
+    err: Console
+
+    @classmethod
+    def open(cls, lang: Lang) -> Screen:
+        return cls(lang, console(stderr=False), console(stderr=True))
+
+    def pick(self, zh: str, en: str) -> str:
+        return zh if self.lang is Lang.zh else en
+
+    def say(self, zh: str, en: str) -> None:
+        self.out.print(plain(self.pick(zh, en)), soft_wrap=True)
+
+    def note(self, zh: str, en: str) -> None:
+        self.err.print(plain(self.pick(zh, en)), soft_wrap=True)
+
+    def table(self, title: tuple[str, str], heads: Iterable[tuple[str, str]], rows: list[list[str]]) -> None:
+        """A table whose columns are to the right where they hold figures."""
+        table = Table(title=self.pick(*title), title_justify="left", header_style="bold")
+        for i, head in enumerate(heads):
+            figures = all(re.fullmatch(r"[-–\d., %]*", row[i]) for row in rows)
+            table.add_column(self.pick(*head), justify="right" if figures else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*map(plain, row))
+        self.out.print(table)
+
+    @contextmanager
+    def progress(self) -> Iterator[Callable[[str, float], None]]:
+        """A callback (stage, fraction of the whole) that draws a bar, or lines where nobody watches."""
+        if not self.err.is_terminal:
+            yield self._lines()
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self.err, transient=True) as bar:
+            task = bar.add_task("", total=1.0)
+            yield lambda stage, fraction: bar.update(
+                task, description=self.pick(*STAGES.get(stage, (stage, stage))), completed=fraction
+            )
+
+    def _lines(self) -> Callable[[str, float], None]:
+        began, last = time.monotonic(), ""
+
+        def line(stage: str, fraction: float) -> None:
+            nonlocal last
+            if stage != last:
+                last = stage
+                title = self.pick(*STAGES.get(stage, (stage, stage)))
+                self.err.print(f"{time.monotonic() - began:6.1f} s  {title}")
+
+        return line
+
+
+def language(named: Lang | None) -> Lang:
+    """The language asked for, else English where the locale says so, else Chinese."""
+    if named is not None:
+        return named
+    locale = next((v for k in ("LC_ALL", "LC_MESSAGES", "LANG") if (v := os.environ.get(k))), "")
+    return Lang.en if locale.lower().startswith("en") else Lang.zh
+
+
+def print_findings(screen: Screen, rows: pd.DataFrame) -> None:
+    """One line a kind of finding, as geo.checking.summary gives them."""
+    heads = [
+        ("问题", "finding"),
+        ("程度", "severity"),
+        ("处理", "done"),
+        ("个数", "count"),
+        ("面积 亩", "area mu"),
+        ("说明", "what it is"),
+    ]
+    cells = [
+        [
+            row["kind"],
+            screen.pick(*SEVERITIES[row["severity"]]),
+            screen.pick(*ACTIONS[row["action"]]),
+            f"{row['count']:,}",
+            f"{row['area_mu']:,.1f}",
+            screen.pick(row["zh"], row["en"]),
+        ]
+        for row in rows.to_dict("records")
+    ]
+    if cells:
+        screen.table(("检查结果", "What the check found"), heads, cells)
+    else:
+        screen.say("没有发现问题。", "Nothing was found.")
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None:
+        return "–"
+    return f"{low:,.0f}" if high is None or high == low else f"{low:,.0f}–{high:,.0f}"
+
+
+def print_counties(screen: Screen, meta: dict[str, Any]) -> None:
+    """What the plan reaches in each county, against its target; `meta` is plan.json."""
+    earthwork = meta["earthwork"]
+    heads = [
+        ("县区", "county"),
+        ("小池", "parcels"),
+        ("面积 亩", "area mu"),
+        ("大池", "blocks"),
+        ("达标 亩", "meets the minimum mu"),
+        ("占比", "share"),
+        ("挖方 m³", "cut m³"),
+        ("费用 万元", "cost 10,000 yuan"),
+        ("示范点内 亩", "in sites mu"),
+        ("任务 亩", "target mu"),
+        ("差 亩", "gap mu"),
+    ]
+    rows = []
+    for row in [*meta["counties"], meta["totals"]]:
+        total = row is meta["totals"]
+        name = screen.pick("合计", "total") if total else row[f"name_{screen.lang.value}"]
+        rows.append(
+            [
+                name,
+                f"{row['parcels']:,}",
+                f"{row['parcels_mu']:,.0f}",
+                f"{row['blocks']:,}",
+                f"{row['compliant_mu']:,.0f}",
+                f"{row['share']:.1%}",
+                f"{row['cut_m3']:,.0f}" if earthwork else "–",
+                f"{row['cost_yuan'] / 10_000:,.1f}",
+                f"{row['site_mu']:,.0f}",
+                _range(row["floor_mu"], row["ceiling_mu"]),
+                f"{row['gap_mu']:,.0f}" if row["floor_mu"] is not None else "–",
+            ]
+        )
+    screen.table(("各县区", "By county"), heads, rows)
+
+
+def print_stopped(screen: Screen, meta: dict[str, Any]) -> None:
+    """What stands in the way of the rest, by area."""
+    stopped, whole = meta["totals"]["stopped"], meta["totals"]["parcels_mu"]
+    if not stopped:
+        return
+    rows = [
+        [screen.pick(*REASONS[reason]), f"{mu:,.0f}", f"{mu / whole:.1%}"]
+        for reason, mu in sorted(stopped.items(), key=lambda item: -item[1])
+    ]
+    heads = [("未达标原因", "why not"), ("面积 亩", "area mu"), ("占比", "share")]
+    screen.table(("没有进入达标大池的面积", "Area in no block that meets the minimum"), heads, rows)
