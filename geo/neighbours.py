@@ -1,0 +1,140 @@
+"""Which parcels face each other across a ridge, how far, and which of them a fixed barrier keeps apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numba import njit
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
+
+from geo import facing
+
+_OVERLAP_M = 0.25
+"""Parcels that lie over each other by up to this still face each other: they were drawn badly, not apart."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """m pairs of parcels that face each other, left < right, sorted by (left, right)."""
+
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    facing_m: NDArray[np.float64]
+    """Length along which the two face each other, m: the lesser of both views."""
+    ridge_m2: NDArray[np.float64]
+    """Ground between the two, m²: 0 where they touch."""
+    quads: NDArray[np.float64]
+    """float64[q, 4, 2]: pieces of that ground; the first two corners lie on left, the last two on right."""
+    quad_pair: NDArray[np.int32]
+    """int32[q], ascending: the pair of each quad."""
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+
+def neighbours(geoms: NDArray[np.object_], max_gap_m: float = 1.5, min_facing_m: float = 1.0) -> Neighbours:
+    """Pairs of parcels with at most a removable ridge between them.
+
+    geoms: Polygons or MultiPolygons in projected metres; null and empty ones have no neighbours.
+    Two parcels are neighbours where sides of theirs face each other within max_gap_m with nothing between.
+    The length must exceed min_facing_m by what the ridge takes off at its two ends, about twice its width:
+    parcels that meet only corner to corner across a crossing of ridges are no neighbours.
+    """
+    geoms = np.asarray(geoms, dtype=object)
+    n = len(geoms)
+    parts, part_parcel = shapely.get_parts(geoms, return_index=True)
+    rings, ring_part = shapely.get_rings(parts, return_index=True)
+    coords, ring_of = shapely.get_coordinates(rings, return_index=True)
+    ring_at = np.zeros(len(rings) + 1, np.int64)
+    np.cumsum(np.bincount(ring_of, minlength=len(rings)), out=ring_at[1:])
+    hole = np.zeros(len(rings), bool)
+    hole[1:] = ring_part[1:] == ring_part[:-1]
+    runs = facing.runs(coords, ring_at, part_parcel[ring_part].astype(np.int32), hole)
+    indptr, other, length, area, girth, quads, near, far = facing.facing(
+        coords, *runs, n, float(max_gap_m), _OVERLAP_M
+    )
+    left, right, facing_m, ridge_m2, pair_at = _pairs(
+        indptr, other, length, area, girth, float(max_gap_m), float(min_facing_m)
+    )
+    pair = _pair_of(pair_at, right, near, far)
+    order = np.argsort(pair, kind="stable")
+    order = order[np.searchsorted(pair[order], 0) :]
+    return Neighbours(left, right, facing_m, ridge_m2, quads[order], pair[order])
+
+
+@njit(cache=True, nogil=True)
+def _pairs(indptr, other, length, area, girth, gap, least):
+    """Both views of each pair made one; only pairs that face each other far enough."""
+    n = len(indptr) - 1
+    left, right = np.empty(len(other) // 2 + 1, np.int32), np.empty(len(other) // 2 + 1, np.int32)
+    facing_m, ridge_m2 = np.empty(len(left)), np.empty(len(left))
+    pair_at = np.zeros(n + 1, np.int64)
+    m = 0
+    for a in range(n):
+        for i in range(indptr[a], indptr[a + 1]):
+            b = other[i]
+            if b < a:
+                continue
+            for j in range(indptr[b], indptr[b + 1]):
+                if other[j] != a:
+                    continue
+                both = min(length[i], length[j])
+                ground = 0.5 * (area[i] + area[j])
+                # What lies within the gap of the other parcel: the facing length and, round both ends,
+                # as much again as the gap is wider than the ridge (0.92 where buffers are octagons).
+                width = ground / both
+                within = both + 2 * 0.92 * (gap + 0.05 - width)
+                within = min(within, girth[a], girth[b])
+                if both >= least and within - 2 * gap >= least:
+                    left[m], right[m], facing_m[m], ridge_m2[m] = a, b, both, ground
+                    m += 1
+                break
+        pair_at[a + 1] = m
+    return left[:m], right[:m], facing_m[:m], ridge_m2[:m], pair_at
+
+
+@njit(cache=True, nogil=True)
+def _pair_of(pair_at, right, near, far):
+    """Index of the pair (near, far), -1 where it was not kept."""
+    out = np.full(len(near), -1, np.int32)
+    for q in range(len(near)):
+        for i in range(pair_at[near[q]], pair_at[near[q] + 1]):
+            if right[i] == far[q]:
+                out[q] = i
+                break
+    return out
+
+
+def adjacency(
+    n: int, left: NDArray[np.int32], right: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
+    """Pairs as compressed rows: the neighbours of i are indices[indptr[i]:indptr[i + 1]], ascending.
+
+    Returns indptr int64[n + 1], indices int32[2m], edge int32[2m] (the pair of each entry).
+    """
+    m = len(left)
+    pair = np.arange(m, dtype=np.int32)
+    ends = np.concatenate([left, right])
+    others = np.concatenate([right, left]).astype(np.int32)
+    # rows of one length are sorted by a stable count, columns already ascend in (left, right) order
+    order = np.lexsort((others, ends))
+    indptr = np.zeros(n + 1, np.int64)
+    np.cumsum(np.bincount(ends, minlength=n), out=indptr[1:])
+    return indptr, others[order], np.concatenate([pair, pair])[order]
+
+
+def field_units(n: int, left: NDArray[np.int32], right: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Connected parts of the neighbour graph, int32[n], numbered by their first row.
+
+    Leave out the pairs that a fixed barrier crosses before calling.
+    """
+    graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(n, n))
+    _, part = connected_components(csr_array(graph), directed=False)
+    _, first = np.unique(part, return_index=True)
+    rank = np.empty(len(first), np.int32)
+    rank[np.argsort(first, kind="stable")] = np.arange(len(first), dtype=np.int32)
+    return rank[part]
