@@ -1,0 +1,96 @@
+"""What the jobs do: check an upload, make a plan. Everything is made in the job's folder and moved when whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from geo import boundaries, checking, reading
+from geo.errors import ChigaiError
+from planning import pipeline
+from tracking import files
+from tracking.jobs import Progress, Work
+
+
+def check(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """Read and check parcels. request: name, source (see `source`), barriers and dem (references or null)."""
+    progress("read", 0.0)
+    asked = source(request["source"], home)
+    loaded = reading.read(asked)
+    barriers = loaded.barriers
+    if request.get("barriers"):
+        given = reading.Source(files.path(home, request["barriers"]))
+        barriers, _ = reading.read_barriers(given, loaded.crs)
+    progress("check", 0.3)
+    done = checking.check(
+        loaded,
+        dem=files.path(home, request["dem"]) if request.get("dem") else None,
+        counties=boundaries.load(),
+        barriers=barriers,
+        progress=lambda stage, fraction: progress("check", 0.3 + 0.6 * fraction),
+    )
+    progress("write", 0.9)
+    made = home / "jobs" / job_id / "out" / job_id
+    made.mkdir(parents=True)
+    done.parcels.to_parquet(made / "parcels.parquet", write_covering_bbox=True)
+    done.left_out.to_parquet(made / "left_out.parquet")
+    done.findings.to_parquet(made / "findings.parquet")
+    if barriers is not None:
+        barriers.to_parquet(made / "barriers.parquet")
+    summary = checking.summary(done)
+    manifest = {
+        "id": job_id,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "name": request.get("name") or asked.path.name,
+        "request": request,
+        "sha256": loaded.checksum,
+        "profile": loaded.profile,
+        "crs": f"EPSG:{loaded.crs.to_epsg()}" if loaded.crs.to_epsg() else loaded.crs.to_wkt(),
+        "rows": len(loaded.parcels),
+        "parcels": len(done.parcels),
+        "left_out": len(done.left_out),
+        "area": {
+            "in_mu": done.area_in_mu,
+            "usable_mu": float(done.parcels.area_mu.sum()),
+            "left_out_mu": done.area_left_out_mu,
+        },
+        "counties": {str(k): float(v) for k, v in done.parcels.groupby("county").area_mu.sum().items()},
+        "summary": json.loads(summary.to_json(orient="records", force_ascii=False)),
+    }
+    (made / files.MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
+    progress("write", 0.99)
+    return files.put_in_place(made, files.checked_folder(home, job_id))
+
+
+def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """Plan checked parcels. request: parcels (their id), programme, overrides {parameter: value}, seed."""
+    given = files.manifest(home, request["parcels"])["request"]
+    asked = pipeline.Request(
+        source=source(given["source"], home),
+        barriers=files.path(home, given["barriers"]) if given.get("barriers") else None,
+        dem=files.path(home, given["dem"]) if given.get("dem") else None,
+        programme=request.get("programme", "jixi-2020-8"),
+        overrides=dict(request.get("overrides", {})),
+        seed=int(request.get("seed", 1)),
+    )
+    made = home / "jobs" / job_id / "out" / job_id
+    made.parent.mkdir(parents=True, exist_ok=True)
+    pipeline.run(asked, made, progress)
+    return files.put_in_place(made, home / "plans" / job_id)
+
+
+def source(fields: Mapping[str, Any], home: Path) -> reading.Source:
+    """A reading.Source from its JSON: file (a reference) and layer, where, crs, encoding, mapping, county."""
+    unknown = set(fields) - {"file", "layer", "where", "crs", "encoding", "mapping", "county"}
+    if unknown:
+        raise ChigaiError(
+            f"读取要求里有不认识的项：{unknown}", f"Unknown keys in what is to be read: {unknown}"
+        )
+    options = {k: v for k, v in fields.items() if k != "file" and v not in (None, "", {})}
+    return reading.Source(path=files.path(home, fields["file"]), **options)
+
+
+KINDS: dict[str, Work] = {"check": check, "plan": plan}
