@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import shutil
-import time
-import traceback
+import socket
 import uuid
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geo.errors import CancelledError, ChigaiError
-from ui.terminal import Lang, Screen, console, language, plain, print_counties, print_findings, print_stopped
+from geo.errors import ChigaiError
+from ui.terminal import Lang, Screen, guarded, language, print_counties, print_findings, print_stopped
 
 # Everything heavy (geopandas, numba, streamlit) is imported inside the verb that needs it, so that
 # `chigai --help` answers at once.
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from geo.checking import Checked
     from geo.reading import Source
 
-P = ParamSpec("P")
 DEMO_FILES = ("barriers.gpkg", "dem.tif", "parcels.gpkg")
 """In the order in which they are put in place: where parcels.gpkg is, the others are too."""
 
@@ -48,50 +44,6 @@ class Format(StrEnum):
     dxf = "dxf"
     txt = "txt"
     xlsx = "xlsx"
-
-
-def guarded(verb: Callable[P, None]) -> Callable[P, None]:
-    """A refusal ends with 2 and one message, a stop with 130, anything unforeseen with 1 and a log."""
-
-    @functools.wraps(verb)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
-        err = console(stderr=True)
-        try:
-            verb(*args, **kwargs)
-        except (CancelledError, KeyboardInterrupt):
-            stopped = CancelledError()
-            err.print(f"{stopped.text('zh')}\n{stopped.text('en')}", soft_wrap=True)
-            raise typer.Exit(130) from None
-        except ChigaiError as error:
-            err.print(plain(f"{error.text('zh')}\n{error.text('en')}"), style="red", soft_wrap=True)
-            raise typer.Exit(2) from None
-        except BrokenPipeError:
-            raise
-        except Exception as error:
-            if type(error).__module__.split(".")[0] in ("typer", "click"):
-                raise
-            err.print(_unforeseen(error), style="red", soft_wrap=True)
-            raise typer.Exit(1) from None
-
-    return wrapped
-
-
-def _unforeseen(error: Exception) -> str:
-    """The message for an error nobody foresaw; its place goes to a log, its text (it may name a person) not."""
-    from geo.plans import home
-
-    what = type(error).__name__
-    zh, en = (
-        f"程序出错（{what}），没有留下不完整的结果。",
-        f"Something broke ({what}); nothing half made is left.",
-    )
-    path = home() / "logs" / f"chigai-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}.log"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(traceback.format_tb(error.__traceback__)) + what + "\n", "utf-8")
-    except OSError:
-        return f"{zh}\n{en}"
-    return f"{zh}日志：{path}\n{en} Log: {path}"
 
 
 @app.callback()
@@ -361,8 +313,22 @@ def serve(
     chosen = _adopt(plan, plans.home()) if plan is not None else None
     address = f"http://127.0.0.1:{port}/" + (f"?plan={chosen}" if chosen else "")
     ctx.obj.say(f"在浏览器打开 {address}（Ctrl-C 停止）", f"Open {address} in a browser (Ctrl-C stops it)")
+    _check_free(port)
     # this machine only: who may see the data is decided by who may sit here
     uvicorn.run("app:app", host="127.0.0.1", port=port, log_level="warning")
+
+
+def _check_free(port: int) -> None:
+    """Raise ChigaiError where something else listens on the port already."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise ChigaiError(
+                f"端口 {port} 已被占用。",
+                f"Port {port} is taken.",
+                do_zh="用 --port 换一个，或用 make app PORT=8600。",
+                do_en="name another with --port, or make app PORT=8600.",
+            )
 
 
 def _adopt(folder: Path, home: Path) -> str:

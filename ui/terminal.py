@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
 import time
+import traceback
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from geo.errors import CancelledError, ChigaiError
+from ui import palette
+
 if TYPE_CHECKING:
     import pandas as pd
+
+
+P = ParamSpec("P")
 
 
 class Lang(StrEnum):
@@ -37,15 +47,6 @@ STAGES = {
     "sites": ("组示范点", "forming sites"),
     "write": ("写出", "writing"),
 }
-REASONS = {
-    "isolated": ("没有邻池", "no neighbour"),
-    "elevation": ("高差过大", "elevation difference"),
-    "consent": ("农户不同意", "consent refused"),
-    "barrier": ("被渠路阻隔", "cut off by a barrier"),
-    "too_small_together": ("合并后仍不足", "too small together"),
-    "left_over": ("邻池另有去处", "partners serve better elsewhere"),
-}
-SEVERITIES = {"error": ("错误", "error"), "warning": ("警告", "warning"), "info": ("说明", "note")}
 ACTIONS = {"mended": ("已修复", "mended"), "left_out": ("已剔除", "left out"), "kept": ("保留", "kept")}
 
 
@@ -130,6 +131,50 @@ def language(named: Lang | None) -> Lang:
     return Lang.en if locale.lower().startswith("en") else Lang.zh
 
 
+def guarded(verb: Callable[P, None]) -> Callable[P, None]:
+    """A refusal ends with 2 and one message, a stop with 130, anything unforeseen with 1 and a log."""
+
+    @functools.wraps(verb)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        err = console(stderr=True)
+        try:
+            verb(*args, **kwargs)
+        except (CancelledError, KeyboardInterrupt):
+            stopped = CancelledError()
+            err.print(f"{stopped.text('zh')}\n{stopped.text('en')}", soft_wrap=True)
+            raise typer.Exit(130) from None
+        except ChigaiError as error:
+            err.print(plain(f"{error.text('zh')}\n{error.text('en')}"), style="red", soft_wrap=True)
+            raise typer.Exit(2) from None
+        except BrokenPipeError:
+            raise
+        except Exception as error:
+            if type(error).__module__.split(".")[0] in ("typer", "click"):
+                raise
+            err.print(_unforeseen(error), style="red", soft_wrap=True)
+            raise typer.Exit(1) from None
+
+    return wrapped
+
+
+def _unforeseen(error: Exception) -> str:
+    """The message for an error nobody foresaw; its place goes to a log, its text (it may name a person) not."""
+    from geo.plans import home
+
+    what = type(error).__name__
+    zh, en = (
+        f"程序出错（{what}），没有留下不完整的结果。",
+        f"Something broke ({what}); nothing half made is left.",
+    )
+    path = home() / "logs" / f"chigai-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(traceback.format_tb(error.__traceback__)) + what + "\n", "utf-8")
+    except OSError:
+        return f"{zh}\n{en}"
+    return f"{zh}日志：{path}\n{en} Log: {path}"
+
+
 def print_findings(screen: Screen, rows: pd.DataFrame) -> None:
     """One line a kind of finding, as geo.checking.summary gives them."""
     heads = [
@@ -143,7 +188,7 @@ def print_findings(screen: Screen, rows: pd.DataFrame) -> None:
     cells = [
         [
             row["kind"],
-            screen.pick(*SEVERITIES[row["severity"]]),
+            palette.SEVERITIES[row["severity"]].name(screen.lang),
             screen.pick(*ACTIONS[row["action"]]),
             f"{row['count']:,}",
             f"{row['area_mu']:,.1f}",
@@ -207,7 +252,7 @@ def print_stopped(screen: Screen, meta: dict[str, Any]) -> None:
     if not stopped:
         return
     rows = [
-        [screen.pick(*REASONS[reason]), f"{mu:,.0f}", f"{mu / whole:.1%}"]
+        [palette.REASONS[reason].name(screen.lang), f"{mu:,.0f}", f"{mu / whole:.1%}"]
         for reason, mu in sorted(stopped.items(), key=lambda item: -item[1])
     ]
     heads = [("未达标原因", "why not"), ("面积 亩", "area mu"), ("占比", "share")]

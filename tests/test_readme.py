@@ -1,0 +1,59 @@
+"""What the two READMEs tell people to type and to open exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer.main
+
+import cli
+
+ROOT = Path(__file__).resolve().parents[1]
+READMES = ["README.md", "README.zh-CN.md"]
+
+
+def commands(readme: str) -> list[list[str]]:
+    """The words of every line in the shell blocks and of every `command` in the text."""
+    text = (ROOT / readme).read_text("utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    inline = [
+        part for code in re.findall(r"`((?:make|chigai|conda) [^`]+)`", text) for part in code.split("&&")
+    ]
+    return [words for line in lines + inline if (words := shlex.split(line, comments=True))]
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_chigai_command_shown_is_understood(readme: str) -> None:
+    shown = [words[1:] for words in commands(readme) if words[0] == "chigai"]
+    group = typer.main.get_command(cli.app)
+    assert isinstance(group, typer.core.TyperGroup)
+    for words in shown:
+        if words[:1] == ["--lang"]:
+            words = words[2:]
+        verb = group.commands[words[0]]
+        # parses and stops there: --help would print and leave
+        verb.make_context(
+            words[0], [word for word in words[1:] if word != "--help"], resilient_parsing="--help" in words
+        )
+    assert {next(w for w in words if w in group.commands) for words in shown} == set(group.commands)
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_make_target_shown_exists(readme: str) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    shown = {words[1] for words in commands(readme) if words[0] == "make"}
+    assert {"app", "test"} <= shown <= targets
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_link_leads_to_a_file(readme: str) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / readme).read_text("utf-8"))
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_picture_of_the_map_is_small() -> None:
+    assert (ROOT / "docs/map.png").stat().st_size <= 400 * 1024
