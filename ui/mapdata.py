@@ -1,0 +1,248 @@
+"""What the map shows of a plan or an upload: its tables as layers, read once and kept for the last few."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from geo import boundaries, gcj02, plans, tiles
+from geo.errors import ChigaiError
+
+KEPT = 3
+"""Plans and uploads held in memory at once."""
+
+_ID = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$")
+_SEVERITY_RANK = {"error": 3.0, "warning": 2.0, "info": 1.0}
+BLOCK_COLUMNS = [
+    "block_id",
+    "county",
+    "irrigation_district",
+    "site_id",
+    "field_unit",
+    "state",
+    "area_mu",
+    "n_parcels",
+    "n_operators",
+    "step_m",
+    "cut_m3",
+    "cost_yuan",
+    "gained_mu",
+]
+PARCEL_COLUMNS = ["parcel_id", "field_unit", "block_id", "area_mu", "elevation_m", "reason", "size"]
+"""Told of a parcel. Never the operator, nor what the file declared."""
+
+
+def known_id(value: str) -> bool:
+    """True where `value` may name a plan or an upload: no path, no hidden folder."""
+    return bool(_ID.match(value)) and ".." not in value
+
+
+@dataclass
+class PlanMap:
+    """A plan folder as layers, each read when first asked for. shift: into the basemap's datum, or None."""
+
+    folder: Path
+    meta: dict[str, Any]
+    shift: tiles.Shift | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    def _read(self, name: str) -> gpd.GeoDataFrame:
+        return gpd.read_parquet(self.folder / f"{name}.parquet")
+
+    @cached_property
+    def counties(self) -> dict[str, dict[str, Any]]:
+        """The counties of plan.json by adcode."""
+        return {str(c["county"]): c for c in self.meta.get("counties", [])}
+
+    @cached_property
+    def _sites(self) -> gpd.GeoDataFrame:
+        return self._read("sites")
+
+    @cached_property
+    def blocks(self) -> tiles.Layer:
+        """Blocks with their state: site, site_small or below."""
+        with self._lock:
+            frame = self._read("blocks")
+            good = set(self._sites.loc[self._sites["meets_minimum"], "site_id"])
+            meets = frame["meets_minimum"].to_numpy(bool)
+            frame["state"] = np.where(
+                meets, np.where(frame["site_id"].isin(good), "site", "site_small"), "below"
+            )
+            frame["step_m"] = (frame["elevation_max_m"] - frame["elevation_min_m"]).round(3)
+            frame = _rounded(frame, {"area_mu": 3, "cut_m3": 1, "cost_yuan": 0, "gained_mu": 3})
+            return tiles.layer(frame, BLOCK_COLUMNS, size="area_mu", shift=self.shift)
+
+    @cached_property
+    def sites(self) -> tiles.Layer:
+        """Sites as one point each, inside the site."""
+        with self._lock:
+            frame = _rounded(self._sites, {"area_mu": 1, "cost_yuan": 0})
+            frame["state"] = np.where(frame["meets_minimum"].to_numpy(bool), "site", "site_small")
+            frame["geometry"] = frame.geometry.representative_point()
+            columns = [
+                "site_id",
+                "county",
+                "irrigation_district",
+                "area_mu",
+                "n_blocks",
+                "cost_yuan",
+                "state",
+            ]
+            return tiles.layer(frame, columns, size="area_mu", shift=self.shift)
+
+    @cached_property
+    def parcels(self) -> tiles.Layer:
+        """Parcels as they are, with the reason why one is in no block that meets the minimum."""
+        with self._lock:
+            frame = self._read("parcels")
+            minimum = frame["county"].map(
+                {code: c.get("block_minimum_mu") for code, c in self.counties.items()}
+            )
+            large = frame["area_mu"] >= pd.to_numeric(minimum, errors="coerce").fillna(0.0)
+            frame["size"] = np.where(large, "large", "small")
+            frame = _rounded(frame, {"area_mu": 3, "elevation_m": 2})
+            return tiles.layer(frame, PARCEL_COLUMNS, size="area_mu", shift=self.shift)
+
+    @cached_property
+    def why_not(self) -> np.ndarray:
+        """bool per parcel: in no block that meets the minimum."""
+        return self.parcels.table["reason"].notna().to_numpy()
+
+    @cached_property
+    def barriers(self) -> tiles.Layer | None:
+        """Canals, roads and the like; None where the plan had none."""
+        with self._lock:
+            if not (self.folder / "barriers.parquet").exists():
+                return None
+            frame = self._read("barriers")
+            return tiles.layer(
+                frame, ["kind", "fixed"], size=frame.geometry.length.to_numpy(), shift=self.shift
+            )
+
+    @cached_property
+    def footprint(self) -> bytes:
+        """Where the plan's paddies lie, coarsely, as one GeoJSON Feature."""
+        return tiles.footprint([self.blocks] if len(self.blocks.geoms) else [self.parcels])
+
+    @cached_property
+    def extents(self) -> dict[str, tiles.Box]:
+        """West, south, east, north of the blocks of each county."""
+        return _extents(self.blocks)
+
+    @cached_property
+    def outlines(self) -> gpd.GeoDataFrame:
+        """The plan's counties (adcode, name_zh, name_en, geometry) in the map's datum."""
+        frame = boundaries.load()
+        frame = frame[frame["adcode"].isin(list(self.counties))].copy()
+        frame["geometry"] = tiles.lonlat(np.asarray(frame.geometry.array, object), frame.crs, self.shift)
+        return frame
+
+
+@dataclass
+class UploadMap:
+    """A checked upload as layers: its findings, worst first, over its parcels."""
+
+    folder: Path
+    shift: tiles.Shift | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    @cached_property
+    def findings(self) -> tiles.Layer:
+        """Findings that have a place, worst first, then largest."""
+        with self._lock:
+            frame = gpd.read_parquet(self.folder / "findings.parquet")
+            frame = _rounded(frame, {"area_mu": 3})
+            rank = frame["severity"].map(_SEVERITY_RANK).fillna(0.0).to_numpy(np.float64)
+            area = frame["area_mu"].fillna(0.0).to_numpy(np.float64)
+            columns = ["kind", "severity", "action", "row", "parcel_id", "area_mu", "zh", "en"]
+            return tiles.layer(frame, columns, size=rank + area / (area.max(initial=0) + 1), shift=self.shift)
+
+    @cached_property
+    def parcels(self) -> tiles.Layer:
+        """The parcels that the check kept."""
+        with self._lock:
+            frame = gpd.read_parquet(
+                self.folder / "parcels.parquet", columns=["parcel_id", "area_mu", "geometry"]
+            )
+            frame = _rounded(frame, {"area_mu": 3})
+            return tiles.layer(frame, ["parcel_id", "area_mu"], size="area_mu", shift=self.shift)
+
+    @cached_property
+    def footprint(self) -> bytes:
+        """Where the parcels lie, coarsely, as one GeoJSON Feature."""
+        return tiles.footprint([self.parcels, self.findings])
+
+
+def _rounded(frame: gpd.GeoDataFrame, places: dict[str, int]) -> gpd.GeoDataFrame:
+    frame = frame.copy()
+    for column, decimals in places.items():
+        frame[column] = pd.to_numeric(frame[column], errors="coerce").round(decimals)
+    return frame
+
+
+def _extents(layer: tiles.Layer) -> dict[str, tiles.Box]:
+    frame = pd.DataFrame(layer.bounds, columns=["w", "s", "e", "n"])
+    frame["county"] = layer.table["county"].to_numpy()
+    found = frame.groupby("county").agg({"w": "min", "s": "min", "e": "max", "n": "max"})
+    corners = found.to_numpy(np.float64).tolist()
+    return {str(code): (w, s, e, n) for code, (w, s, e, n) in zip(found.index, corners, strict=True)}
+
+
+_T = TypeVar("_T", PlanMap, UploadMap)
+_kept: OrderedDict[tuple[str, str, float, bool], PlanMap | UploadMap] = OrderedDict()
+_kept_lock = threading.Lock()
+
+
+def _keep(key: tuple[str, str, float, bool], make: Callable[[], _T]) -> _T:
+    with _kept_lock:
+        if key not in _kept:
+            _kept[key] = make()
+        _kept.move_to_end(key)
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+        return _kept[key]  # type: ignore[return-value]
+
+
+def plan(plan_id: str, shifted: bool) -> PlanMap:
+    """The plan of that id. shifted: moved into GCJ-02. Raises ChigaiError where there is none."""
+    folder = plans.home() / "plans" / plan_id
+    manifest = folder / plans.MANIFEST
+    if not known_id(plan_id) or not manifest.is_file():
+        raise _absent("方案", "plan")
+    key = (str(folder), "plan", manifest.stat().st_mtime, shifted)
+    return _keep(key, lambda: PlanMap(folder, plans.read_meta(folder), _shift(shifted)))
+
+
+def upload(upload_id: str, shifted: bool) -> UploadMap:
+    """The checked upload of that id. Raises ChigaiError where there is none."""
+    folder = plans.home() / "parcels" / upload_id
+    if not known_id(upload_id) or not all(
+        (folder / name).is_file() for name in ("findings.parquet", "parcels.parquet")
+    ):
+        raise _absent("上传数据", "upload")
+    newest = max((folder / name).stat().st_mtime for name in ("findings.parquet", "parcels.parquet"))
+    return _keep((str(folder), "upload", newest, shifted), lambda: UploadMap(folder, _shift(shifted)))
+
+
+def version(data: PlanMap | UploadMap) -> str:
+    """A mark that changes when the data on disk do."""
+    names = (plans.MANIFEST,) if isinstance(data, PlanMap) else ("findings.parquet", "parcels.parquet")
+    return f"{max((data.folder / name).stat().st_mtime_ns for name in names):x}"
+
+
+def _shift(shifted: bool) -> tiles.Shift | None:
+    return gcj02.wgs84_to_gcj02 if shifted else None
+
+
+def _absent(zh: str, en: str) -> ChigaiError:
+    return ChigaiError(f"没有这个{zh}。", f"There is no such {en}.")

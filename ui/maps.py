@@ -1,0 +1,370 @@
+"""The map pages: Folium draws each once, our own script then asks for what is in view."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import quote
+
+import folium
+import numpy as np
+import shapely
+from branca.element import Figure, MacroElement
+from folium.elements import JSCSSMixin
+from folium.plugins import DualMap, Fullscreen
+from folium.template import Template
+
+from geo import plans, tiles
+from ui import assets, map_text, mapdata, palette, safe
+from ui.settings import Settings, current
+
+View = Literal["after", "before", "before_after"]
+VIEWS: tuple[View, ...] = ("after", "before", "before_after")
+ROOT = "/chigai"
+ASSETS = f"{ROOT}/assets/"
+BLOCKS_FROM_ZOOM = 12
+PARCELS_FROM_ZOOM = 14
+MAX_ZOOM = 20
+LIMIT = 5_000
+"""Shapes in one answer: what a browser draws without stutter."""
+CITY: tiles.Box = (130.3, 44.5, 134.1, 46.7)
+"""Shown where a plan has nothing to show: the Jixi region."""
+
+
+def plan_map_url(plan_id: str, lang: str = "zh", view: View = "after", county: str | None = None) -> str:
+    """Address of a plan's map for st.iframe. Another `county` only moves the map: it is not loaded anew."""
+    mark = f"#county={quote(county, safe='')}" if county else ""
+    return f"{ROOT}/map/plan/{quote(plan_id, safe='')}?lang={_lang(lang)}&view={view}{mark}"
+
+
+def findings_map_url(upload_id: str, lang: str = "zh") -> str:
+    """Address of the map of an upload's findings for st.iframe."""
+    return f"{ROOT}/map/upload/{quote(upload_id, safe='')}?lang={_lang(lang)}"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page as it is served: its HTML and the Content-Security-Policy that fits exactly it."""
+
+    html: bytes
+    policy: str
+    tag: str
+
+
+class _Start(JSCSSMixin, MacroElement):
+    """Hands the maps and their layers to our own script."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}chigai.start({{ this.config }}, [{{ this.views }}]);{% endmacro %}"
+    )
+
+    def __init__(self, config: dict[str, Any], views: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self._name = "ChigaiStart"
+        self.config = safe.json_for_script(config)
+        self.views = ",".join(
+            "{map:"
+            + view["map"].get_name()
+            + ",title:"
+            + safe.json_for_script(view["title"])
+            + ",groups:{"
+            + ",".join(f"{key}:{group.get_name()}" for key, group in view["groups"].items())
+            + "}}"
+            for view in views
+        )
+        self.default_js = [("chigai_map", ASSETS + assets.own("map.js").name)]
+        self.default_css = [("chigai_map_css", ASSETS + assets.own("map.css").name)]
+
+
+def plan_page(plan_id: str, lang: str, view: View) -> Page:
+    """The map of a plan, drawn once per plan, language, view and settings. Raises ChigaiError without a plan."""
+    settings = current()
+    data = mapdata.plan(plan_id, settings.shifted)
+    key = ("plan", plan_id, mapdata.version(data), _lang(lang), view, settings.model_dump_json())
+    return _cached(key, lambda: _draw_plan(data, plan_id, _lang(lang), view, settings), settings)
+
+
+def findings_page(upload_id: str, lang: str) -> Page:
+    """The map of an upload's findings. Raises ChigaiError without such an upload."""
+    settings = current()
+    data = mapdata.upload(upload_id, settings.shifted)
+    key = ("upload", upload_id, mapdata.version(data), _lang(lang), "", settings.model_dump_json())
+    return _cached(key, lambda: _draw_findings(data, upload_id, _lang(lang), settings), settings)
+
+
+def _lang(lang: str) -> Literal["zh", "en"]:
+    return "en" if lang == "en" else "zh"
+
+
+# --- drawing ---------------------------------------------------------------------------------------------
+
+
+def _draw_plan(data: mapdata.PlanMap, plan_id: str, lang: str, view: View, settings: Settings) -> str:
+    words = map_text.texts(lang)
+    base = f"{ROOT}/data/plan/{quote(plan_id, safe='')}/"
+    layers = {
+        "sites": {"url": f"{base}sites.geojson", "to": BLOCKS_FROM_ZOOM - 1, "kind": "sites"},
+        "blocks": {"url": f"{base}blocks.geojson", "from": BLOCKS_FROM_ZOOM, "kind": "blocks"},
+        "parcels": {"url": f"{base}parcels.geojson", "from": PARCELS_FROM_ZOOM, "kind": "parcels"},
+        "why": {"url": f"{base}why.geojson", "from": PARCELS_FROM_ZOOM - 1, "kind": "why"},
+    }
+    if (data.folder / "barriers.parquet").exists():
+        layers["barriers"] = {"url": f"{base}barriers.geojson", "from": PARCELS_FROM_ZOOM, "kind": "barriers"}
+    shown = {
+        "after": [("after", {"sites", "blocks", "barriers"})],
+        "before": [("before", {"parcels", "barriers"})],
+        "before_after": [("before", {"parcels", "barriers"}), ("after", {"sites", "blocks", "barriers"})],
+    }[view]
+    named = f"name_{lang}"
+    config = {
+        "kind": "plan",
+        "title": data.meta.get("programme", {}).get(named, ""),
+        "footprint": json.loads(data.footprint),
+        "unit": f"{base}parcels.geojson",
+        "counties": _counties(data, lang),
+        "places": [
+            {"code": code, "name": c.get(named) or code, "box": data.extents.get(code)}
+            for code, c in data.counties.items()
+        ],
+        "box": _whole(data),
+        "layers": layers,
+    }
+    groups = ["counties", "footprint", *layers]
+    return _render(config, groups, shown, words, lang, mapdata.version(data), settings)
+
+
+def _draw_findings(data: mapdata.UploadMap, upload_id: str, lang: str, settings: Settings) -> str:
+    words = map_text.texts(lang)
+    base = f"{ROOT}/data/upload/{quote(upload_id, safe='')}/"
+    layers = {
+        "upload": {"url": f"{base}parcels.geojson", "from": PARCELS_FROM_ZOOM, "kind": "upload"},
+        "findings": {"url": f"{base}findings.geojson", "from": 0, "kind": "findings"},
+    }
+    boxes = [layer.extent for layer in (data.parcels, data.findings) if layer.extent]
+    config = {
+        "kind": "upload",
+        "title": words["title_findings"],
+        "footprint": json.loads(data.footprint),
+        "counties": None,
+        "places": [],
+        "box": _around(boxes) or CITY,
+        "none": not len(data.findings.geoms),
+        "layers": layers,
+    }
+    shown = [("", {"upload", "findings"})]
+    return _render(config, ["footprint", *layers], shown, words, lang, mapdata.version(data), settings)
+
+
+def _render(
+    config: dict[str, Any],
+    keys: list[str],
+    shown: list[tuple[str, set[str]]],
+    words: Mapping[str, str],
+    lang: str,
+    version: str,
+    settings: Settings,
+) -> str:
+    """The page's HTML: one map, or two that move together, with a group per layer and its switch."""
+    for spec in config["layers"].values():
+        spec["url"] += f"?v={version}{'g' if settings.shifted else ''}&"
+    if "unit" in config:
+        config["unit"] += f"?v={version}{'g' if settings.shifted else ''}&"
+    config |= {
+        "lang": "zh-CN" if lang == "zh" else "en",
+        "text": dict(words),
+        "limit": LIMIT,
+        "looks": _looks(lang),
+    }
+    west, south, east, north = config["box"]
+    options: dict[str, Any] = {
+        "location": [(south + north) / 2, (west + east) / 2],
+        "zoom_start": 9,
+        "tiles": None,
+        "prefer_canvas": True,
+        "max_zoom": MAX_ZOOM,
+        "min_zoom": 5,
+    }
+    if len(shown) == 2:
+        dual = DualMap(**options)
+        maps, root = [dual.m1, dual.m2], dual.m1.get_root()
+    else:
+        maps = [folium.Map(**options)]
+        root = maps[0].get_root()
+    views = []
+    for each, (title, on) in zip(maps, shown, strict=True):
+        if settings.basemap_url:
+            _basemap(settings).add_to(each)
+        groups = {
+            key: group(words[f"layer_{key}"], show=key in on | {"counties", "footprint"}).add_to(each)
+            for key in keys
+        }
+        Fullscreen(
+            position="topleft",
+            title=words["full"],
+            title_cancel=words["leave_full"],
+            force_separate_button=True,
+        ).add_to(each)
+        folium.LayerControl(collapsed=True).add_to(each)
+        views.append({"map": each, "title": words.get(title, ""), "groups": groups})
+    assert isinstance(root, Figure)
+    root.add_child(_Start(config, views))
+    assets.make_local(root, ASSETS)
+    html = root.render()
+    head = f'<html lang="{config["lang"]}"'
+    return html.replace("<html", head, 1)
+
+
+def group(name: str, show: bool = True) -> folium.FeatureGroup:
+    """A named layer; its name reaches the page as text, whatever it holds."""
+    return folium.FeatureGroup(name=safe.text(name), show=show)
+
+
+def _basemap(settings: Settings) -> folium.TileLayer:
+    assert settings.basemap_url is not None
+    return folium.TileLayer(
+        tiles=settings.basemap_url,
+        attr=safe.text(settings.basemap_attribution) or " ",
+        control=False,
+        subdomains=settings.basemap_subdomains,
+        max_native_zoom=settings.basemap_max_zoom,
+        max_zoom=MAX_ZOOM,
+    )
+
+
+def _looks(lang: str) -> dict[str, dict[str, dict[str, str]]]:
+    """Colour, hatch and name of every state, as the script wants them."""
+    books = {
+        "targets": palette.TARGETS,
+        "blocks": palette.BLOCKS,
+        "why": palette.REASONS,
+        "parcels": palette.PARCELS,
+        "findings": palette.SEVERITIES,
+        "barriers": palette.BARRIERS,
+    }
+    return {
+        book: {key: {"c": look.colour, "h": look.hatch, "t": look.name(lang)} for key, look in looks.items()}
+        for book, looks in books.items()
+    }
+
+
+def _counties(data: mapdata.PlanMap, lang: str) -> dict[str, Any] | None:
+    """The plan's counties as GeoJSON with what a click tells; None where the plan lies elsewhere."""
+    frame = data.outlines
+    extent = data.blocks.extent or data.parcels.extent
+    if not len(frame) or (extent and not shapely.box(*frame.total_bounds).intersects(shapely.box(*extent))):
+        return None
+    features = []
+    for code, shape in zip(frame["adcode"], frame.geometry, strict=True):
+        county = data.counties[str(code)]
+        state = palette.target_state(county)
+        features.append(
+            {
+                "type": "Feature",
+                "properties": {
+                    "code": str(code),
+                    "name": county.get(f"name_{lang}") or str(code),
+                    "state": state,
+                    "facts": county_facts(county, lang),
+                },
+                "geometry": json.loads(shapely.to_geojson(shape)),
+            }
+        )
+    return {"type": "FeatureCollection", "features": features}
+
+
+def county_facts(county: Mapping[str, Any], lang: str) -> list[tuple[str, str]]:
+    """What a click on a county tells: label and value, from plan.json's row of the county."""
+    words = map_text.texts(lang)
+
+    def mu(value: float | None) -> str:
+        return "–" if value is None else f"{value:,.0f} {words['u_mu']}"
+
+    floor, ceiling = county.get("floor_mu"), county.get("ceiling_mu")
+    target = words["no_target"]
+    if floor is not None:
+        target = mu(floor) if ceiling in (None, floor) else f"{floor:,.0f}–{mu(ceiling)}"
+    cost = county.get("cost_yuan") or 0.0
+    facts = [
+        (words["state"], palette.TARGETS[palette.target_state(county)].name(lang)),
+        (words["target"], target),
+        (words["site_area"], mu(county.get("site_mu"))),
+        (words["gap"], mu(county.get("gap_mu")) if floor is not None else "–"),
+        (words["compliant"], mu(county.get("compliant_mu"))),
+        (words["parcels_area"], mu(county.get("parcels_mu"))),
+        (
+            words["cost"],
+            f"{cost / 1e4:,.1f} {words['u_wan']}" if lang == "zh" else f"{cost:,.0f} {words['u_yuan']}",
+        ),
+    ]
+    if floor is not None and county.get("deadline"):
+        facts.append((words["deadline"], str(county["deadline"])))
+    return facts
+
+
+def _around(boxes: list[tiles.Box]) -> tiles.Box | None:
+    if not boxes:
+        return None
+    b = np.asarray(boxes)
+    return float(b[:, 0].min()), float(b[:, 1].min()), float(b[:, 2].max()), float(b[:, 3].max())
+
+
+def _whole(data: mapdata.PlanMap) -> tiles.Box:
+    """What the map shows first: the counties where there are several, else where the paddies lie."""
+    paddies = data.blocks.extent or data.parcels.extent
+    if len(data.counties) > 1 and len(data.outlines) and paddies:
+        outlines = tuple(float(v) for v in data.outlines.total_bounds)
+        if shapely.box(*outlines).intersects(shapely.box(*paddies)):
+            return outlines  # type: ignore[return-value]
+    return paddies or CITY
+
+
+# --- kept pages ------------------------------------------------------------------------------------------
+
+_PAGES_KEPT = 32
+_INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+_pages: OrderedDict[str, Page] = OrderedDict()
+_lock = threading.Lock()
+
+
+def _cached(key: tuple[str, ...], draw: Any, settings: Settings) -> Page:
+    """The page from memory, else from CHIGAI_HOME/tiles, else drawn and put into both."""
+    # a page names its assets by their content, so it is only good with them
+    own = "".join(assets.own(file).name for file in assets.OWN)
+    tag = hashlib.sha256("\n".join([*key, own, folium.__version__]).encode()).hexdigest()[:32]
+    with _lock:
+        if tag not in _pages:
+            path = plans.home() / "tiles" / "maps" / f"{tag}.html"
+            html = path.read_bytes() if path.is_file() else draw().encode("utf-8")
+            if not path.is_file():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                part = path.with_name(f".{tag}.{uuid.uuid4().hex[:8]}.part")
+                part.write_bytes(html)
+                os.replace(part, path)
+            _pages[tag] = Page(html, policy(html.decode("utf-8"), settings), tag)
+        _pages.move_to_end(tag)
+        while len(_pages) > _PAGES_KEPT:
+            _pages.popitem(last=False)
+        return _pages[tag]
+
+
+def policy(html: str, settings: Settings) -> str:
+    """Content-Security-Policy of a page: our own host, the basemap's, and exactly the scripts in the page."""
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()}'"
+        for body in _INLINE.findall(html)
+    )
+    pictures = " ".join(filter(None, ("'self'", "data:", settings.basemap_source())))
+    return (
+        f"default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; "
+        f"img-src {pictures}; font-src 'self' data:; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )

@@ -1,0 +1,155 @@
+"""The app's own addresses beside Streamlit's: map pages, the data they ask for, and their scripts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from geo import tiles
+from geo.errors import ChigaiError
+from ui import assets, mapdata, maps
+from ui.settings import current
+
+_SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+_PRIVATE = {"Cache-Control": "private, max-age=86400"}
+_ASK_AGAIN = {"Cache-Control": "private, no-cache"}
+_NEVER = {"Cache-Control": "no-store"}
+
+
+class _BadRequest(ValueError):
+    """A question that makes no sense; the answer is 400."""
+
+
+def routes() -> list[Route]:
+    """Every route, for st.App(routes=…). Only GET and HEAD, no listing, nothing that changes anything."""
+    return [
+        Route(f"{maps.ROOT}/assets/{{name}}", _asset),
+        Route(f"{maps.ROOT}/map/plan/{{id}}", _guarded(_plan_page)),
+        Route(f"{maps.ROOT}/map/upload/{{id}}", _guarded(_findings_page)),
+        Route(f"{maps.ROOT}/data/plan/{{id}}/{{layer}}.geojson", _guarded(_plan_data)),
+        Route(f"{maps.ROOT}/data/upload/{{id}}/{{layer}}.geojson", _guarded(_upload_data)),
+    ]
+
+
+def _plain(text: str, status: int) -> Response:
+    return Response(text, status, _SAFE | _NEVER, media_type="text/plain; charset=utf-8")
+
+
+def _guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """404 for what is not there, 400 for a question that makes no sense; neither repeats what was asked."""
+
+    def guarded(request: Request) -> Response:
+        if not mapdata.known_id(request.path_params["id"]):
+            return _plain("没有这个内容。 Not found.", 404)
+        try:
+            return answer(request)
+        except _BadRequest as error:
+            return _plain(str(error), 400)
+        except ChigaiError as error:
+            return _plain(f"{error.text('zh')} {error.text('en')}", 404)
+
+    return guarded
+
+
+def _asset(request: Request) -> Response:
+    asset = assets.served().get(request.path_params["name"])
+    if asset is None:
+        return _plain("没有这个文件。 Not found.", 404)
+    return Response(asset.content, headers=_SAFE | _FOREVER, media_type=asset.media_type)
+
+
+def _page(request: Request, page: maps.Page) -> Response:
+    headers = _SAFE | _ASK_AGAIN | {"ETag": f'"{page.tag}"', "Content-Security-Policy": page.policy}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(page.html, headers=headers, media_type="text/html; charset=utf-8")
+
+
+def _plan_page(request: Request) -> Response:
+    view = request.query_params.get("view", "after")
+    if view not in maps.VIEWS:
+        raise _BadRequest("view: after, before, before_after")
+    lang = request.query_params.get("lang", "zh")
+    return _page(request, maps.plan_page(request.path_params["id"], lang, view))
+
+
+def _findings_page(request: Request) -> Response:
+    return _page(
+        request, maps.findings_page(request.path_params["id"], request.query_params.get("lang", "zh"))
+    )
+
+
+def _plan_data(request: Request) -> Response:
+    data = mapdata.plan(request.path_params["id"], current().shifted)
+    name = request.path_params["layer"]
+    where = None
+    if name == "parcels" and "unit" in request.query_params:
+        unit = _whole_number(request, "unit", None, -(2**62), 2**62)
+        rows = np.flatnonzero(data.parcels.table["field_unit"].to_numpy() == unit)
+        return _geojson(data.parcels, rows, _limit(request), None)
+    if name == "why":
+        layer, where = data.parcels, data.why_not
+    elif name in ("blocks", "sites", "parcels", "barriers"):
+        layer = getattr(data, name)
+    else:
+        layer = None
+    if layer is None:
+        return _plain("没有这个图层。 No such layer.", 404)
+    return _boxed(request, layer, where)
+
+
+def _upload_data(request: Request) -> Response:
+    data = mapdata.upload(request.path_params["id"], current().shifted)
+    name = request.path_params["layer"]
+    if name not in ("findings", "parcels"):
+        return _plain("没有这个图层。 No such layer.", 404)
+    return _boxed(request, getattr(data, name))
+
+
+def _boxed(request: Request, layer: tiles.Layer, where: np.ndarray | None = None) -> Response:
+    zoom = _whole_number(request, "zoom", -1, 0, 24) if "zoom" in request.query_params else None
+    return _geojson(layer, layer.in_box(_box(request), where), _limit(request), zoom)
+
+
+def _geojson(layer: tiles.Layer, rows: np.ndarray, limit: int, zoom: int | None) -> Response:
+    return Response(
+        layer.geojson(rows, limit, zoom), headers=_SAFE | _PRIVATE, media_type="application/geo+json"
+    )
+
+
+def _box(request: Request) -> tiles.Box:
+    """bbox=west,south,east,north in degrees; without it, everything."""
+    given = request.query_params.get("bbox")
+    if given is None:
+        return -180.0, -90.0, 180.0, 90.0
+    try:
+        west, south, east, north = (float(part) for part in given.split(","))
+    except ValueError:
+        raise _BadRequest("bbox=west,south,east,north") from None
+    if not all(map(math.isfinite, (west, south, east, north))) or west > east or south > north:
+        raise _BadRequest("bbox=west,south,east,north")
+    return west, south, east, north
+
+
+def _limit(request: Request) -> int:
+    return _whole_number(request, "limit", maps.LIMIT, 1, maps.LIMIT)
+
+
+def _whole_number(request: Request, name: str, default: int | None, low: int, high: int) -> int:
+    try:
+        value = int(request.query_params.get(name, default))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise _BadRequest(f"{name}: {low}..{high}") from None
+    if not low <= value <= high:
+        raise _BadRequest(f"{name}: {low}..{high}")
+    return value

@@ -1,0 +1,519 @@
+/* Fills a map page: asks for what is in view, draws it on one canvas, and tells of it as text, never as markup. */
+(function () {
+  "use strict";
+
+  const HATCH_SIZE = 9;
+  const views = [];
+  let cfg, T, F;
+
+  /* ---- small helpers ---- */
+
+  function el(tag, className, text) {
+    const node = document.createElement(tag);
+    if (className) node.className = className;
+    if (text !== undefined && text !== null) node.textContent = String(text);
+    return node;
+  }
+  const say = (key, values) => T[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const number = (value, digits) =>
+    value === null || value === undefined
+      ? "–"
+      : value.toLocaleString(F, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const unit = (value, digits, word) =>
+    value === null || value === undefined ? "–" : `${number(value, digits)} ${T[word]}`.trim();
+  const area = (value) => unit(value, value !== null && value >= 1000 ? 0 : 2, "u_mu");
+  const yuan = (value) =>
+    value !== null && value !== undefined && F === "zh-CN" && Math.abs(value) >= 10000
+      ? unit(value / 10000, 2, "u_wan")
+      : unit(value, 0, "u_yuan");
+  const look = (book, key) => cfg.looks[book][key] || { c: "#777777", h: "plain", t: key === null ? "" : key };
+
+  /* A hatch as a canvas pattern: states stay apart in grey and for every kind of eye. */
+  const hatches = {};
+  function fill(colour, hatch) {
+    if (hatch === "plain") return colour;
+    const key = colour + hatch;
+    if (!hatches[key]) {
+      const tile = document.createElement("canvas");
+      tile.width = tile.height = HATCH_SIZE;
+      const pen = tile.getContext("2d");
+      pen.globalAlpha = 0.45;
+      pen.fillStyle = colour;
+      pen.fillRect(0, 0, HATCH_SIZE, HATCH_SIZE);
+      pen.globalAlpha = 1;
+      pen.strokeStyle = colour;
+      pen.lineWidth = 1.6;
+      const n = HATCH_SIZE;
+      const lines = [[0, n, n, 0], [-1, 1, 1, -1], [n - 1, n + 1, n + 1, n - 1]];
+      if (hatch === "cross") lines.push([0, 0, n, n], [-1, n - 1, 1, n + 1], [n - 1, -1, n + 1, 1]);
+      pen.beginPath();
+      for (const [x0, y0, x1, y1] of lines) {
+        pen.moveTo(x0, y0);
+        pen.lineTo(x1, y1);
+      }
+      pen.stroke();
+      hatches[key] = pen.createPattern(tile, "repeat");
+    }
+    return hatches[key];
+  }
+
+  /* ---- what a click tells: nodes with text only ---- */
+
+  function card(kind, name, pairs, note) {
+    const box = el("div", "cg-card");
+    const head = el("div", "cg-head");
+    head.append(el("span", "cg-kind", kind), el("span", "cg-name", name));
+    box.append(head);
+    const list = el("dl");
+    for (const [label, value] of pairs) {
+      if (value === null || value === undefined || value === "") continue;
+      list.append(el("dt", "", label), el("dd", "", value));
+    }
+    box.append(list);
+    if (note) box.append(note);
+    return box;
+  }
+
+  function button(text, action) {
+    const node = el("button", "cg-button", text);
+    node.type = "button";
+    node.addEventListener("click", action);
+    return node;
+  }
+
+  const named = (id) => (id === null || id === undefined || id === "" ? T.unnamed : id);
+
+  const tell = {
+    blocks: (p) =>
+      card(T.block, named(p.block_id), [
+        [T.state, look("blocks", p.state).t],
+        [T.area, area(p.area_mu)],
+        [T.parcels_joined, unit(p.n_parcels, 0, "u_count")],
+        [T.households, unit(p.n_operators, 0, "u_house")],
+        [T.step, unit(p.step_m, 2, "u_m")],
+        [T.cut, unit(p.cut_m3, 0, "u_m3")],
+        [T.cost, yuan(p.cost_yuan)],
+        [T.gained, unit(p.gained_mu, 2, "u_mu")],
+        [T.district, p.irrigation_district],
+        [T.site, p.site_id],
+      ]),
+    sites: (p) =>
+      card(T.site, named(p.site_id), [
+        [T.state, look("blocks", p.state).t],
+        [T.area, area(p.area_mu)],
+        [T.blocks, unit(p.n_blocks, 0, "u_count")],
+        [T.cost, yuan(p.cost_yuan)],
+        [T.district, p.irrigation_district],
+      ]),
+    parcels: (p) =>
+      card(T.parcel, named(p.parcel_id), [
+        [T.area, area(p.area_mu)],
+        [T.state, look("parcels", p.size).t],
+        [T.elevation, unit(p.elevation_m, 2, "u_m")],
+        [T.reason, p.reason ? look("why", p.reason).t : T.in_good_block],
+        [T.in_block, p.block_id],
+      ]),
+    barriers: (p) => card(T.legend_barriers, look("barriers", p.kind).t, []),
+    upload: (p) => card(T.parcel, named(p.parcel_id), [[T.area, area(p.area_mu)]]),
+    findings: (p) =>
+      card(T.finding, look("findings", p.severity).t, [
+        [T.what, F === "zh-CN" ? p.zh : p.en],
+        [T.action, T[p.action] || p.action],
+        [T.parcel, p.parcel_id],
+        [T.row, p.row === null ? null : number(p.row, 0)],
+        [T.area, p.area_mu ? area(p.area_mu) : null],
+      ]),
+  };
+  tell.why = tell.parcels;
+
+  /* ---- how each layer is drawn ---- */
+
+  const solid = (colour, opacity, edge) => ({
+    fillColor: colour,
+    fillOpacity: opacity,
+    color: edge || "#33414d",
+    weight: 0.8,
+    opacity: 0.9,
+  });
+  const style = {
+    blocks: (p) => solid(look("blocks", p.state).c, 0.72),
+    parcels: (p) => solid(look("parcels", p.size).c, 0.8, "#8a7a5c"),
+    why: (p) => solid(look("why", p.reason).c, 0.75),
+    upload: () => solid("#DDE5EA", 0.55, "#9aa7b1"),
+    findings: (p) => ({ ...solid(look("findings", p.severity).c, 0.55), weight: 2, color: look("findings", p.severity).c }),
+    barriers: (p) => {
+      const colour = look("barriers", p.kind).c;
+      return { color: colour, weight: p.fixed ? 2.5 : 1.5, dashArray: p.fixed ? null : "5 4", opacity: 0.85, fillColor: colour, fillOpacity: 0.35 };
+    },
+    sites: (p) => ({ ...solid(look("blocks", p.state).c, 0.85, "#ffffff"), weight: 1.5 }),
+  };
+  const siteRadius = (p) => Math.max(5, Math.min(18, 4 + Math.sqrt(p.area_mu) / 8));
+
+  /* ---- one layer of one map: asks for the box in view, keeps it while it suffices ---- */
+
+  class Loader {
+    constructor(view, key, spec) {
+      Object.assign(this, { view, key, spec, group: view.groups[key], have: null, busy: null, data: null });
+    }
+
+    wanted() {
+      const zoom = this.view.map.getZoom();
+      return (
+        this.view.map.hasLayer(this.group) &&
+        zoom >= (this.spec.from || 0) &&
+        zoom <= (this.spec.to === undefined ? 99 : this.spec.to)
+      );
+    }
+
+    async refresh() {
+      const map = this.view.map;
+      if (!this.wanted()) {
+        this.clear();
+        return;
+      }
+      const zoom = map.getZoom();
+      const seen = map.getBounds();
+      if (this.have && this.have.box.contains(seen) && (this.have.whole || this.have.zoom >= zoom) && this.have.zoom >= zoom - 2)
+        return;
+      const box = seen.pad(0.25);
+      this.stop();
+      const ask = (this.busy = new AbortController());
+      this.view.report();
+      try {
+        const bbox = [box.getWest(), box.getSouth(), box.getEast(), box.getNorth()];
+        const url = `${this.spec.url}bbox=${bbox.map((v) => v.toFixed(6)).join(",")}&zoom=${zoom}&limit=${cfg.limit}`;
+        const answer = await fetch(url, { signal: ask.signal });
+        if (!answer.ok) throw new Error(String(answer.status));
+        this.draw(await answer.json());
+        this.have = { box, zoom, whole: this.data.total === this.data.shown };
+        this.failed = false;
+      } catch (error) {
+        if (error.name === "AbortError") return;
+        this.failed = true;
+      }
+      if (this.busy === ask) this.busy = null;
+      this.view.report();
+    }
+
+    draw(data) {
+      const kind = this.spec.kind;
+      this.data = { total: data.total, shown: data.shown };
+      const layer = L.geoJSON(data, {
+        style: (f) => style[kind](f.properties),
+        pointToLayer: (f, at) => L.circleMarker(at, { radius: kind === "sites" ? siteRadius(f.properties) : 6 }),
+        onEachFeature: (f, shape) => shape.on("click", (event) => this.clicked(event, f.properties)),
+      });
+      this.group.clearLayers();
+      this.group.addLayer(layer);
+      this.view.order();
+    }
+
+    clicked(event, properties) {
+      L.DomEvent.stopPropagation(event);
+      const node = tell[this.spec.kind](properties);
+      const map = this.view.map;
+      if (this.spec.kind === "sites")
+        node.append(button(T.zoom_here, () => map.closePopup().setView(event.latlng, this.spec.to + 2)));
+      if (this.spec.kind === "blocks" && cfg.unit) {
+        const note = el("div", "cg-note", T.loading);
+        node.append(note);
+        this.view.showUnit(properties.field_unit, note);
+      }
+      this.view.popup(event.latlng, node);
+    }
+
+    stop() {
+      if (this.busy) this.busy.abort();
+      this.busy = null;
+    }
+
+    clear() {
+      this.stop();
+      if (this.data) this.group.clearLayers();
+      this.have = this.data = null;
+      this.failed = false;
+    }
+  }
+
+  /* ---- one map ---- */
+
+  class View {
+    constructor(given, first) {
+      Object.assign(this, given);
+      const map = this.map;
+      map.attributionControl.setPrefix(false);
+      map.options.renderer = L.canvas({ padding: 0.3, tolerance: 4 });
+      if (map.zoomControl) this.label(map.zoomControl);
+      L.control.scale({ imperial: false, maxWidth: 120 }).addTo(map);
+      this.status = el("div", "cg-status");
+      this.status.setAttribute("role", "status");
+      map.getContainer().append(this.status);
+      if (this.title) map.getContainer().append(el("div", "cg-title", this.title));
+      this.addFootprint();
+      if (cfg.counties) this.addCounties();
+      this.loaders = Object.entries(cfg.layers).map(([key, spec]) => new Loader(this, key, spec));
+      this.unitGroup = L.featureGroup().addTo(map);
+      if (first && cfg.places.length > 1) this.addSelect();
+      this.addLegend();
+      let timer;
+      const later = () => {
+        clearTimeout(timer);
+        timer = setTimeout(() => this.refresh(), 120);
+      };
+      map.on("moveend layeradd layerremove", (event) => {
+        if (event.type === "moveend" || Object.values(this.groups).includes(event.layer)) later();
+      });
+      map.on("zoomend", () => this.zoomed());
+      this.zoomed();
+    }
+
+    label(zoom) {
+      for (const [node, text] of [[zoom._zoomInButton, T.zoom_in], [zoom._zoomOutButton, T.zoom_out]]) {
+        node.title = text;
+        node.setAttribute("aria-label", text);
+      }
+    }
+
+    popup(at, node) {
+      L.popup({ maxWidth: 300, minWidth: 200, autoPanPadding: [16, 16] }).setLatLng(at).setContent(node).openOn(this.map);
+    }
+
+    addFootprint() {
+      if (!cfg.footprint.geometry) return;
+      L.geoJSON(cfg.footprint, {
+        interactive: false,
+        style: { stroke: false, fillColor: "#8FB08C", fillOpacity: 0.38 },
+      }).addTo(this.groups.footprint);
+    }
+
+    addCounties() {
+      this.counties = L.geoJSON(cfg.counties, {
+        onEachFeature: (f, shape) => {
+          const p = f.properties;
+          shape.on("click", (event) => {
+            if (this.near()) return;
+            L.DomEvent.stopPropagation(event);
+            const node = card(T.county, p.name, p.facts);
+            node.append(button(T.zoom_here, () => go(p.code)));
+            this.popup(event.latlng, node);
+          });
+          const tag = el("div", "cg-county");
+          const swatch = el("span", `cg-swatch cg-${look("targets", p.state).h}`);
+          swatch.style.setProperty("--c", look("targets", p.state).c);
+          tag.append(swatch, el("span", "", p.name));
+          shape.bindTooltip(tag, { permanent: true, direction: "center", className: "cg-label", interactive: false });
+        },
+      }).addTo(this.groups.counties);
+    }
+
+    near() {
+      const blocks = cfg.layers.blocks;
+      return blocks !== undefined && this.map.getZoom() >= blocks.from;
+    }
+
+    zoomed() {
+      if (this.counties) {
+        const near = this.near();
+        this.counties.setStyle((f) => ({
+          fill: !near,
+          fillColor: fill(look("targets", f.properties.state).c, look("targets", f.properties.state).h),
+          fillOpacity: 0.5,
+          color: "#3d4a55",
+          weight: near ? 1.5 : 1.2,
+          opacity: 0.85,
+        }));
+        // a name is shown where it fits, not over its neighbours
+        this.counties.eachLayer((shape) => {
+          const b = shape.getBounds();
+          const wide = this.map.project(b.getNorthEast()).x - this.map.project(b.getSouthWest()).x;
+          if (!near && wide > 64) shape.openTooltip();
+          else shape.closeTooltip();
+        });
+      }
+      this.drawLegend();
+    }
+
+    /* Below: where the paddies lie, and the counties. On top: what may be clicked. */
+    order() {
+      for (const key of ["upload", "parcels", "blocks", "why", "barriers", "sites", "findings"]) {
+        const group = this.groups[key];
+        if (group && this.map.hasLayer(group)) group.bringToFront();
+      }
+      this.unitGroup.bringToFront();
+    }
+
+    refresh() {
+      for (const loader of this.loaders) loader.refresh();
+      if (!this.near()) this.unitGroup.clearLayers();
+      this.drawLegend();
+      this.report();
+    }
+
+    async showUnit(unit, note) {
+      this.unitGroup.clearLayers();
+      try {
+        const answer = await fetch(`${cfg.unit}unit=${encodeURIComponent(unit)}&limit=${cfg.limit}`);
+        if (!answer.ok) throw new Error(String(answer.status));
+        const data = await answer.json();
+        const layer = L.geoJSON(data, {
+          style: (f) =>
+            f.properties.reason
+              ? { ...style.why(f.properties), weight: 1 }
+              : { fill: false, color: "#ffffff", weight: 1.2, opacity: 0.95 },
+          onEachFeature: (f, shape) =>
+            shape.on("click", (event) => {
+              L.DomEvent.stopPropagation(event);
+              this.popup(event.latlng, tell.parcels(f.properties));
+            }),
+        });
+        this.unitGroup.clearLayers().addLayer(layer).bringToFront();
+        this.unitShown = data.shown;
+        note.textContent = say("unit_parcels", { n: number(data.total, 0) });
+        note.append(
+          button(T.clear_unit, () => {
+            this.unitGroup.clearLayers();
+            this.unitShown = 0;
+            this.map.closePopup();
+            this.report();
+          })
+        );
+        this.drawLegend();
+      } catch {
+        note.textContent = T.failed;
+      }
+      this.report();
+    }
+
+    addSelect() {
+      const control = L.control({ position: "topleft" });
+      control.onAdd = () => {
+        const box = el("div", "cg-select leaflet-bar");
+        this.select = el("select");
+        this.select.setAttribute("aria-label", T.county);
+        this.select.append(new Option(T.all_counties, ""));
+        for (const place of cfg.places) this.select.append(new Option(place.name, place.code));
+        this.select.addEventListener("change", () => go(this.select.value));
+        box.append(this.select);
+        L.DomEvent.disableClickPropagation(box);
+        return box;
+      };
+      control.addTo(this.map);
+    }
+
+    addLegend() {
+      const control = L.control({ position: "bottomright" });
+      control.onAdd = () => {
+        const box = el("details", "cg-legend");
+        box.open = this.map.getContainer().clientWidth > 600;
+        box.append(el("summary", "", T.legend));
+        this.legend = el("div", "cg-entries");
+        box.append(this.legend);
+        L.DomEvent.disableClickPropagation(box);
+        L.DomEvent.disableScrollPropagation(box);
+        return box;
+      };
+      control.addTo(this.map);
+    }
+
+    drawLegend() {
+      const near = this.near();
+      const on = (key) => {
+        const loader = (this.loaders || []).find((l) => l.key === key);
+        return loader !== undefined && loader.wanted();
+      };
+      const parts = [];
+      if (cfg.counties && !near && this.map.hasLayer(this.groups.counties)) parts.push(["legend_targets", "targets"]);
+      if (on("sites")) parts.push(["legend_sites", "blocks", ["site", "site_small"], "round"]);
+      if (on("blocks")) parts.push(["legend_blocks", "blocks"]);
+      if (on("parcels")) parts.push(["legend_parcels", "parcels"]);
+      if (on("why") || (this.unitGroup && this.unitGroup.getLayers().length)) parts.push(["legend_why", "why"]);
+      if (on("barriers")) parts.push(["legend_barriers", "barriers", null, "line"]);
+      if (on("findings")) parts.push(["legend_findings", "findings"]);
+      const drawn = JSON.stringify(parts);
+      if (drawn === this.legendDrawn) return;
+      this.legendDrawn = drawn;
+      this.legend.replaceChildren();
+      for (const [title, book, only, shape] of parts) {
+        this.legend.append(el("div", "cg-part", T[title]));
+        for (const [key, one] of Object.entries(cfg.looks[book])) {
+          if (only && !only.includes(key)) continue;
+          const row = el("div", "cg-entry");
+          const swatch = el("span", `cg-swatch cg-${one.h} ${shape ? "cg-" + shape : ""}`);
+          swatch.style.setProperty("--c", one.c);
+          row.append(swatch, el("span", "", one.t));
+          this.legend.append(row);
+        }
+      }
+    }
+
+    /* One line on what is missing from the picture, and a mark of what is drawn. */
+    report() {
+      const zoom = this.map.getZoom();
+      const loading = this.loaders.some((l) => l.busy);
+      let text = "";
+      if (loading) text = T.loading;
+      else if (this.loaders.some((l) => l.failed)) text = T.failed;
+      else {
+        const cut = this.loaders.find((l) => l.data && l.data.shown < l.data.total && l.wanted());
+        const hidden = this.loaders.find((l) => this.map.hasLayer(l.group) && zoom < (l.spec.from || 0) && l.key !== "barriers");
+        if (cut)
+          text = say(cut.key === "findings" ? "capped_worst" : "capped", {
+            total: number(cut.data.total, 0),
+            shown: number(cut.data.shown, 0),
+          });
+        else if (cfg.none) text = T.nothing;
+        else if (hidden && hidden.key !== "upload") text = hidden.key === "blocks" ? T.zoom_blocks : T.zoom_parcels;
+      }
+      this.status.textContent = text;
+      this.status.classList.toggle("cg-busy", loading);
+      this.status.hidden = !text;
+      const marks = this.map.getContainer().dataset;
+      for (const loader of this.loaders) marks[loader.key] = loader.data ? loader.data.shown : 0;
+      marks.unit = this.unitGroup.getLayers().length ? this.unitShown : 0;
+      marks.state = loading ? "loading" : "ready";
+    }
+  }
+
+  /* ---- where to look ---- */
+
+  const boxOf = ([west, south, east, north]) => [[south, west], [north, east]];
+
+  function show(box) {
+    views[0].map.fitBounds(boxOf(box), { padding: [12, 12], maxZoom: 17, animate: false });
+  }
+
+  function go(code) {
+    history.replaceState(null, "", code ? `#county=${encodeURIComponent(code)}` : location.pathname + location.search);
+    follow();
+  }
+
+  /* #county=230381 in the address moves the map; the page is not loaded anew. */
+  function follow() {
+    const code = new URLSearchParams(location.hash.slice(1)).get("county");
+    const place = cfg.places.find((p) => p.code === code && p.box);
+    for (const view of views) {
+      view.map.closePopup();
+      if (view.select) view.select.value = place ? place.code : "";
+    }
+    show(place ? place.box : cfg.box);
+  }
+
+  function start(config, given) {
+    cfg = config;
+    T = cfg.text;
+    F = cfg.lang;
+    document.title = [cfg.title, "chigai"].filter(Boolean).join(" · ");
+    if (given.length > 1) document.body.classList.add("cg-two");
+    for (const one of given) one.map.invalidateSize({ animate: false });
+    given.forEach((one, i) => views.push(new View(one, i === 0)));
+    document.querySelectorAll(".leaflet-control-layers-toggle").forEach((node) => {
+      node.title = T.layers;
+      node.setAttribute("aria-label", T.layers);
+    });
+    follow();
+    for (const view of views) view.refresh();
+    window.addEventListener("hashchange", follow);
+  }
+
+  window.chigai = { start, views, go };
+})();
