@@ -1,0 +1,238 @@
+"""Mends one geometry at a time: finite, polygonal, valid, flat, single, of few enough vertices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from shapely.errors import ShapelyError
+
+MAX_COORDINATE_M = 1e8
+"""No projected coordinate on earth reaches this, even with a zone prefix before the easting."""
+MAX_EXTENT_M = 10_000.0
+"""Wider than any field: a vertex was flung away."""
+MAX_VERTICES = 10_000
+THINNING_M = 0.02
+"""First tolerance of thinning; doubled until the vertices are few enough, up to 0.64 m."""
+CRUMB_M2 = 1.0
+"""Smaller pieces are no field and no part of one."""
+TOUCH_M = 0.02
+"""Pieces of one id nearer than this touch: what cutting at a sheet edge and reprojecting leave between them."""
+
+
+def guarded(op: Callable[..., np.ndarray], *arrays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """op over whole arrays; rows on which GEOS fails become None and are marked, the others keep theirs.
+
+    Returns (result as object array of n, failed as bool array of n).
+    """
+    n = len(arrays[0])
+    try:
+        return np.asarray(op(*arrays), object).reshape(n), np.zeros(n, bool)
+    except ShapelyError:
+        if n == 1:
+            return np.array([None], object), np.ones(1, bool)
+    half = n // 2
+    left, left_bad = guarded(op, *(a[:half] for a in arrays))
+    right, right_bad = guarded(op, *(a[half:] for a in arrays))
+    return np.concatenate([left, right]), np.concatenate([left_bad, right_bad])
+
+
+def polygons(geoms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every non-empty Polygon in the geometries, however deep in collections, and the row it came from."""
+    parts, row = shapely.get_parts(geoms, return_index=True)
+    while (nested := shapely.get_type_id(parts) >= 4).any():
+        inner, index = shapely.get_parts(parts[nested], return_index=True)
+        parts, row = (
+            np.concatenate([parts[~nested], inner]),
+            np.concatenate([row[~nested], row[nested][index]]),
+        )
+        points = shapely.get_type_id(parts) == 0
+        parts, row = parts[~points], row[~points]
+    keep = (shapely.get_type_id(parts) == 3) & ~shapely.is_empty(parts)
+    order = np.argsort(row[keep], kind="stable")
+    return parts[keep][order], row[keep][order]
+
+
+@dataclass(frozen=True)
+class Mended:
+    """What became of n raw geometries.
+
+    pieces: k valid, flat, single Polygons; row: int64[k], the raw geometry each came from, ascending.
+    refused: finding kind per raw geometry, "" where at least one piece came out of it.
+    broken, joined, mixed, thinned, had_z: bool[n]; joined: only broken in that sound parts share an edge, as
+    reprojecting leaves them. before_m2, after_m2: float[n], area as given and once mended.
+    reason: what GEOS says of a broken geometry, "" elsewhere.
+    """
+
+    pieces: np.ndarray
+    row: np.ndarray
+    refused: np.ndarray
+    broken: np.ndarray
+    joined: np.ndarray
+    mixed: np.ndarray
+    thinned: np.ndarray
+    had_z: np.ndarray
+    before_m2: np.ndarray
+    after_m2: np.ndarray
+    reason: np.ndarray
+
+
+def mend(geoms: np.ndarray) -> Mended:
+    """Repairs each geometry on its own; nothing raises, what cannot be mended is refused by kind.
+
+    Broken polygons go through make_valid(method="structure"): both lobes of a bow-tie stay, overlapping
+    parts are joined, holes are cut; "linework" would make a hole where two parts overlap.
+    """
+    geoms = np.array(geoms, object)
+    n = len(geoms)
+    refused = _refusals(geoms)
+    had_z = (refused == "") & shapely.has_z(geoms)
+    if had_z.any():
+        geoms[had_z] = shapely.force_2d(geoms[had_z])
+    good = np.flatnonzero(refused == "")
+    kind = shapely.get_type_id(geoms)
+    mixed = np.zeros(n, bool)
+    mixed[good] = kind[good] == 7
+    before = np.zeros(n)
+    before[good] = shapely.area(geoms[good])
+    broken = np.zeros(n, bool)
+    broken[good] = ~shapely.is_valid(geoms[good])
+    reason = np.full(n, "", object)
+    bad = np.flatnonzero(broken)
+    joined = np.zeros(n, bool)
+    if len(bad):
+        parts, owner = shapely.get_parts(geoms[bad], return_index=True)
+        joined[bad] = np.bincount(owner, ~shapely.is_valid(parts), len(bad)) == 0
+        reason[bad] = shapely.is_valid_reason(geoms[bad])
+        geoms[bad], failed = _valid(geoms[bad])
+        refused[bad[failed]] = "geometry_unmendable"
+    thinned = _thin(geoms, np.flatnonzero(refused == ""))
+    good = np.flatnonzero(refused == "")
+    pieces, index = polygons(geoms[good])
+    row = good[index]
+    solid = shapely.area(pieces) > 0
+    pieces, row = pieces[solid], row[solid]
+    after = np.bincount(row, shapely.area(pieces), n)
+    refused[(refused == "") & (after <= 0)] = "geometry_collapsed"
+    joined &= np.abs(after - before) < CRUMB_M2 / 100
+    return Mended(
+        pieces, row, refused, broken & ~joined, joined, mixed, thinned, had_z, before, after, reason
+    )
+
+
+def _refusals(geoms: np.ndarray) -> np.ndarray:
+    """The kind under which a geometry is left out before any mending; "" where it may be mended."""
+    kind = shapely.get_type_id(geoms)
+    refused = np.full(len(geoms), "", object)
+    coordinates, owner = shapely.get_coordinates(geoms, return_index=True)
+    finite = np.isfinite(coordinates).all(axis=1)
+    far = finite & (np.abs(np.where(finite[:, None], coordinates, 0)) > MAX_COORDINATE_M).any(axis=1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        box = shapely.bounds(geoms)
+        extent = np.fmax(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1])
+    refused[extent > MAX_EXTENT_M] = "too_large"
+    refused[np.unique(owner[far])] = "coordinates_out_of_range"
+    refused[np.unique(owner[~finite])] = "coordinates_not_finite"
+    refused[~np.isin(kind, (3, 6, 7))] = "geometry_not_polygon"
+    refused[shapely.is_empty(geoms)] = "geometry_empty"
+    refused[kind == -1] = "geometry_missing"
+    return refused
+
+
+def _valid(geoms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Valid counterparts, and the mask of those on which GEOS fails."""
+    mended, failed = guarded(lambda g: shapely.make_valid(g, method="structure", keep_collapsed=False), geoms)
+    # a hole equal to its shell leaves nothing by structure, but an outline drawn twice by its lines
+    gone = np.flatnonzero(failed | (shapely.area(mended) == 0))
+    if len(gone):
+        mended[gone], failed[gone] = guarded(lambda g: shapely.make_valid(g, method="linework"), geoms[gone])
+    return mended, failed
+
+
+def _thin(geoms: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Simplifies, in place, those of geoms[index] with too many vertices; returns which, bool[n]."""
+    thinned = np.zeros(len(geoms), bool)
+    many = index[shapely.get_num_coordinates(geoms[index]) > MAX_VERTICES]
+    tolerance = THINNING_M
+    while len(many) and tolerance <= 0.64:
+        simple, failed = guarded(lambda g, t=tolerance: shapely.simplify(g, t), geoms[many])
+        ok = ~failed & shapely.is_valid(simple) & (shapely.area(simple) > 0)
+        fewer = ok & (shapely.get_num_coordinates(simple) < shapely.get_num_coordinates(geoms[many]))
+        geoms[many[fewer]] = simple[fewer]
+        thinned[many[fewer]] = True
+        many = many[shapely.get_num_coordinates(geoms[many]) > MAX_VERTICES]
+        tolerance *= 2
+    return thinned
+
+
+def touching(pieces: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (left < right) of one group that share an edge: pieces of a field that was cut.
+
+    They lie within TOUCH_M along a metre or more (a quarter of the side of a tiny one) and do not overlap.
+    """
+    left, right = shapely.STRtree(pieces).query(pieces, predicate="dwithin", distance=TOUCH_M)
+    keep = (left < right) & (group[left] == group[right])
+    left, right = left[keep], right[keep]
+    area = np.minimum(shapely.area(pieces[left]), shapely.area(pieces[right]))
+    common, failed = guarded(shapely.intersection, pieces[left], pieces[right])
+    apart = ~failed & (np.nan_to_num(shapely.area(common)) < 0.01 * area)
+    near, failed = guarded(
+        lambda a, b: shapely.intersection(shapely.boundary(a), shapely.buffer(b, TOUCH_M, quad_segs=2)),
+        pieces[left],
+        pieces[right],
+    )
+    along = np.nan_to_num(shapely.length(near)) - 2 * TOUCH_M
+    keep = apart & ~failed & (along >= np.minimum(1.0, 0.25 * np.sqrt(area)))
+    return left[keep], right[keep]
+
+
+def unite(pieces: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Joins pieces linked by the pairs into single Polygons.
+
+    Returns (whole, label): label int64[n] is the whole that each piece went into. Pieces whose union stays in
+    parts are left as they were.
+    """
+    n = len(pieces)
+    links = coo_array((np.ones(len(left)), (left, right)), shape=(n, n))
+    _, label = connected_components(links, directed=False)
+    size = np.bincount(label)
+    wholes: dict[int, object] = {}
+    apart = np.zeros(n, bool)
+    order = np.argsort(label, kind="stable")
+    start = np.concatenate([[0], np.cumsum(size)])
+    for which in np.flatnonzero(size > 1):
+        members = order[start[which] : start[which + 1]]
+        whole = _one(pieces[members])
+        if whole is None:
+            apart[members] = True
+        else:
+            wholes[int(which)] = whole
+    label = np.where(apart, label.max(initial=0) + 1 + np.arange(n), label)
+    _, first, label = np.unique(label, return_index=True, return_inverse=True)
+    whole_of = pieces[first].copy()
+    if wholes:
+        merged = np.flatnonzero(np.bincount(label) > 1)
+        whole_of[merged] = [wholes[w] for w in sorted(wholes)]
+    return whole_of, label
+
+
+def _one(members: np.ndarray) -> object | None:
+    """The union as one valid Polygon, hairline gaps closed; None where it stays in parts."""
+    try:
+        whole = shapely.union_all(members)
+        if shapely.get_type_id(whole) != 3 or _pinholes(whole):
+            wide = shapely.buffer(whole, TOUCH_M, join_style="mitre", mitre_limit=20)
+            whole = shapely.buffer(wide, -TOUCH_M, join_style="mitre", mitre_limit=20)
+    except ShapelyError:
+        return None
+    return whole if shapely.get_type_id(whole) == 3 and shapely.is_valid(whole) else None
+
+
+def _pinholes(whole: shapely.Polygon) -> bool:
+    """Whether a hole is too small to be more than a gap between two cuts."""
+    holes = shapely.get_interior_ring(whole, np.arange(shapely.get_num_interior_rings(whole)))
+    return bool((shapely.area(shapely.polygons(holes)) < CRUMB_M2).any()) if len(holes) else False
