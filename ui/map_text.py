@@ -10,7 +10,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "failed": ("数据未能载入，请稍后重试", "The data could not be loaded; try again"),
     "zoom_blocks": ("放大或点击示范点，查看池块", "Zoom in or click a site to see the blocks"),
     "zoom_parcels": ("放大以查看地块", "Zoom in to see the parcels"),
-    "zoom_findings": ("放大以查看", "Zoom in to see them"),
     "capped": (
         "本屏共 {total}，只显示最大的 {shown}。放大以显示全部",
         "{total} in view, the largest {shown} shown. Zoom in to see all",
@@ -33,6 +32,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "layer_sites": ("示范点", "Sites"),
     "layer_blocks": ("大池池块（改造后）", "Blocks (after)"),
     "layer_parcels": ("现有地块（改造前）", "Parcels (before)"),
+    "layer_rest": ("未并入的地块", "Parcels left as they are"),
+    "legend_rest": ("未并入", "Left as they are"),
     "layer_why": ("未达标地块的原因", "Why parcels are left"),
     "layer_barriers": ("渠、沟、路、林带", "Canals, roads, shelterbelts"),
     "layer_findings": ("检查发现的问题", "Findings"),

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from geo import boundaries, gcj02, plans, tiles
 from geo.errors import ChigaiError
@@ -119,6 +120,11 @@ class PlanMap:
         return self.parcels.table["reason"].notna().to_numpy()
 
     @cached_property
+    def rest(self) -> np.ndarray:
+        """bool per parcel: in no block at all."""
+        return self.parcels.table["block_id"].isna().to_numpy()
+
+    @cached_property
     def barriers(self) -> tiles.Layer | None:
         """Canals, roads and the like; None where the plan had none."""
         with self._lock:
@@ -141,11 +147,22 @@ class PlanMap:
 
     @cached_property
     def outlines(self) -> gpd.GeoDataFrame:
-        """The plan's counties (adcode, name_zh, name_en, geometry) in the map's datum."""
-        frame = boundaries.load()
-        frame = frame[frame["adcode"].isin(list(self.counties))].copy()
+        """Every county of the region (adcode, name_zh, name_en, geometry) in the map's datum."""
+        frame = boundaries.load().copy()
         frame["geometry"] = tiles.lonlat(np.asarray(frame.geometry.array, object), frame.crs, self.shift)
         return frame
+
+    @cached_property
+    def extent(self) -> tiles.Box | None:
+        """West, south, east, north of the paddies; None where there are none."""
+        return self.blocks.extent or self.parcels.extent
+
+    @cached_property
+    def at_home(self) -> bool:
+        """True where a county of the plan has an outline that its paddies touch: not for data from elsewhere."""
+        mine = self.outlines[self.outlines["adcode"].isin(list(self.counties))]
+        box = self.extent
+        return bool(box and len(mine) and mine.intersects(shapely.box(*box)).any())
 
 
 @dataclass

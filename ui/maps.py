@@ -12,19 +12,21 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Literal
 from urllib.parse import quote
 
 import folium
 import numpy as np
 import shapely
-from branca.element import Figure, MacroElement
+from branca.element import Element, Figure, MacroElement
 from folium.elements import JSCSSMixin
 from folium.plugins import DualMap, Fullscreen
 from folium.template import Template
 
 from geo import plans, tiles
-from ui import assets, map_text, mapdata, palette, safe
+from tracking import targets
+from ui import assets, map_text, mapdata, numbers, palette, safe
 from ui.settings import Settings, current
 
 View = Literal["after", "before", "before_after"]
@@ -111,25 +113,23 @@ def _lang(lang: str) -> Literal["zh", "en"]:
 def _draw_plan(data: mapdata.PlanMap, plan_id: str, lang: str, view: View, settings: Settings) -> str:
     words = map_text.texts(lang)
     base = f"{ROOT}/data/plan/{quote(plan_id, safe='')}/"
-    layers = {
-        "sites": {"url": f"{base}sites.geojson", "to": BLOCKS_FROM_ZOOM - 1, "kind": "sites"},
-        "blocks": {"url": f"{base}blocks.geojson", "from": BLOCKS_FROM_ZOOM, "kind": "blocks"},
-        "parcels": {"url": f"{base}parcels.geojson", "from": PARCELS_FROM_ZOOM, "kind": "parcels"},
-        "why": {"url": f"{base}why.geojson", "from": PARCELS_FROM_ZOOM - 1, "kind": "why"},
+    layers: dict[str, dict[str, Any]] = {
+        "sites": {"to": BLOCKS_FROM_ZOOM - 1},
+        "blocks": {"from": BLOCKS_FROM_ZOOM, "hint": "zoom_blocks"},
+        "rest": {"from": PARCELS_FROM_ZOOM},
+        "parcels": {"from": PARCELS_FROM_ZOOM, "hint": "zoom_parcels"},
+        "why": {"from": PARCELS_FROM_ZOOM - 1, "hint": "zoom_parcels"},
     }
     if (data.folder / "barriers.parquet").exists():
-        layers["barriers"] = {"url": f"{base}barriers.geojson", "from": PARCELS_FROM_ZOOM, "kind": "barriers"}
-    shown = {
-        "after": [("after", {"sites", "blocks", "barriers"})],
-        "before": [("before", {"parcels", "barriers"})],
-        "before_after": [("before", {"parcels", "barriers"}), ("after", {"sites", "blocks", "barriers"})],
-    }[view]
+        layers["barriers"] = {"from": PARCELS_FROM_ZOOM}
+    before, after = ("before", {"parcels", "barriers"}), ("after", {"sites", "blocks", "rest", "barriers"})
+    shown = {"after": [after], "before": [before], "before_after": [before, after]}[view]
     named = f"name_{lang}"
     config = {
         "kind": "plan",
         "title": data.meta.get("programme", {}).get(named, ""),
         "footprint": json.loads(data.footprint),
-        "unit": f"{base}parcels.geojson",
+        "unit": "parcels",
         "counties": _counties(data, lang),
         "places": [
             {"code": code, "name": c.get(named) or code, "box": data.extents.get(code)}
@@ -139,16 +139,13 @@ def _draw_plan(data: mapdata.PlanMap, plan_id: str, lang: str, view: View, setti
         "layers": layers,
     }
     groups = ["counties", "footprint", *layers]
-    return _render(config, groups, shown, words, lang, mapdata.version(data), settings)
+    return _render(config, base, groups, shown, words, lang, mapdata.version(data), settings)
 
 
 def _draw_findings(data: mapdata.UploadMap, upload_id: str, lang: str, settings: Settings) -> str:
     words = map_text.texts(lang)
     base = f"{ROOT}/data/upload/{quote(upload_id, safe='')}/"
-    layers = {
-        "upload": {"url": f"{base}parcels.geojson", "from": PARCELS_FROM_ZOOM, "kind": "upload"},
-        "findings": {"url": f"{base}findings.geojson", "from": 0, "kind": "findings"},
-    }
+    layers = {"upload": {"from": PARCELS_FROM_ZOOM, "file": "parcels"}, "findings": {"from": 0}}
     boxes = [layer.extent for layer in (data.parcels, data.findings) if layer.extent]
     config = {
         "kind": "upload",
@@ -161,11 +158,12 @@ def _draw_findings(data: mapdata.UploadMap, upload_id: str, lang: str, settings:
         "layers": layers,
     }
     shown = [("", {"upload", "findings"})]
-    return _render(config, ["footprint", *layers], shown, words, lang, mapdata.version(data), settings)
+    return _render(config, base, ["footprint", *layers], shown, words, lang, mapdata.version(data), settings)
 
 
 def _render(
     config: dict[str, Any],
+    base: str,
     keys: list[str],
     shown: list[tuple[str, set[str]]],
     words: Mapping[str, str],
@@ -174,10 +172,12 @@ def _render(
     settings: Settings,
 ) -> str:
     """The page's HTML: one map, or two that move together, with a group per layer and its switch."""
-    for spec in config["layers"].values():
-        spec["url"] += f"?v={version}{'g' if settings.shifted else ''}&"
+    # another version or datum is another address, so that no browser shows what it has kept
+    asked = f".geojson?v={version}{'g' if settings.shifted else ''}&"
+    for key, spec in config["layers"].items():
+        spec |= {"kind": key, "url": f"{base}{spec.pop('file', key)}{asked}"}
     if "unit" in config:
-        config["unit"] += f"?v={version}{'g' if settings.shifted else ''}&"
+        config["unit"] = f"{base}{config['unit']}{asked}"
     config |= {
         "lang": "zh-CN" if lang == "zh" else "en",
         "text": dict(words),
@@ -207,16 +207,19 @@ def _render(
             key: group(words[f"layer_{key}"], show=key in on | {"counties", "footprint"}).add_to(each)
             for key in keys
         }
-        Fullscreen(
-            position="topleft",
-            title=words["full"],
-            title_cancel=words["leave_full"],
-            force_separate_button=True,
-        ).add_to(each)
+        if len(maps) == 1:
+            Fullscreen(
+                position="topleft",
+                title=words["full"],
+                title_cancel=words["leave_full"],
+                force_separate_button=True,
+            ).add_to(each)
         folium.LayerControl(collapsed=True).add_to(each)
         views.append({"map": each, "title": words.get(title, ""), "groups": groups})
     assert isinstance(root, Figure)
     root.add_child(_Start(config, views))
+    # a browser that finds no picture for the tab would ask for one
+    root.header.add_child(Element('<link rel="icon" href="data:,">'), name="chigai_icon")
     assets.make_local(root, ASSETS)
     html = root.render()
     head = f'<html lang="{config["lang"]}"'
@@ -246,6 +249,7 @@ def _looks(lang: str) -> dict[str, dict[str, dict[str, str]]]:
         "targets": palette.TARGETS,
         "blocks": palette.BLOCKS,
         "why": palette.REASONS,
+        "rest": {"rest": palette.REST},
         "parcels": palette.PARCELS,
         "findings": palette.SEVERITIES,
         "barriers": palette.BARRIERS,
@@ -256,57 +260,77 @@ def _looks(lang: str) -> dict[str, dict[str, dict[str, str]]]:
     }
 
 
+@dataclass(frozen=True)
+class _Unit:
+    """A county as plan.json tells of it, in the shape that tracking.targets measures."""
+
+    adcode: str
+    name_zh: str
+    name_en: str
+    floor_mu: float | None
+    ceiling_mu: float | None
+    deadline: date | None
+    budget_yuan: float | None
+
+
+def _standing(county: Mapping[str, Any]) -> targets.Standing:
+    code, deadline = str(county["county"]), county.get("deadline")
+    unit = _Unit(
+        code,
+        county.get("name_zh") or code,
+        county.get("name_en") or code,
+        county.get("floor_mu"),
+        county.get("ceiling_mu"),
+        date.fromisoformat(deadline) if deadline else None,
+        county.get("budget_yuan"),
+    )
+    return targets.standings([unit], {"counties": [county]})[0]
+
+
 def _counties(data: mapdata.PlanMap, lang: str) -> dict[str, Any] | None:
-    """The plan's counties as GeoJSON with what a click tells; None where the plan lies elsewhere."""
-    frame = data.outlines
-    extent = data.blocks.extent or data.parcels.extent
-    if not len(frame) or (extent and not shapely.box(*frame.total_bounds).intersects(shapely.box(*extent))):
+    """The counties as GeoJSON with what a click tells; None where the plan lies elsewhere."""
+    if not data.at_home:
         return None
+    words = map_text.texts(lang)
     features = []
-    for code, shape in zip(frame["adcode"], frame.geometry, strict=True):
-        county = data.counties[str(code)]
-        state = palette.target_state(county)
+    outlines = data.outlines
+    for code, name, shape in zip(
+        outlines["adcode"], outlines[f"name_{lang}"], outlines.geometry, strict=True
+    ):
+        county = data.counties.get(str(code))
+        told = {"code": str(code), "name": str(name), "state": "no_data"}
+        facts = [(words["state"], palette.TARGETS["no_data"].name(lang))]
+        if county is not None:
+            standing = _standing(county)
+            told |= {"name": standing.name(lang), "state": standing.state}
+            facts = county_facts(standing, county, lang)
         features.append(
             {
                 "type": "Feature",
-                "properties": {
-                    "code": str(code),
-                    "name": county.get(f"name_{lang}") or str(code),
-                    "state": state,
-                    "facts": county_facts(county, lang),
-                },
+                "properties": told | {"facts": facts},
                 "geometry": json.loads(shapely.to_geojson(shape)),
             }
         )
     return {"type": "FeatureCollection", "features": features}
 
 
-def county_facts(county: Mapping[str, Any], lang: str) -> list[tuple[str, str]]:
-    """What a click on a county tells: label and value, from plan.json's row of the county."""
+def county_facts(standing: targets.Standing, county: Mapping[str, Any], lang: str) -> list[tuple[str, str]]:
+    """What a click on a county tells: label and value."""
     words = map_text.texts(lang)
-
-    def mu(value: float | None) -> str:
-        return "–" if value is None else f"{value:,.0f} {words['u_mu']}"
-
-    floor, ceiling = county.get("floor_mu"), county.get("ceiling_mu")
     target = words["no_target"]
-    if floor is not None:
-        target = mu(floor) if ceiling in (None, floor) else f"{floor:,.0f}–{mu(ceiling)}"
-    cost = county.get("cost_yuan") or 0.0
+    if standing.floor_mu is not None:
+        target = numbers.mu_range(standing.floor_mu, standing.ceiling_mu, lang)
     facts = [
-        (words["state"], palette.TARGETS[palette.target_state(county)].name(lang)),
+        (words["state"], palette.TARGETS[standing.state].name(lang)),
         (words["target"], target),
-        (words["site_area"], mu(county.get("site_mu"))),
-        (words["gap"], mu(county.get("gap_mu")) if floor is not None else "–"),
-        (words["compliant"], mu(county.get("compliant_mu"))),
-        (words["parcels_area"], mu(county.get("parcels_mu"))),
-        (
-            words["cost"],
-            f"{cost / 1e4:,.1f} {words['u_wan']}" if lang == "zh" else f"{cost:,.0f} {words['u_yuan']}",
-        ),
+        (words["site_area"], numbers.mu(standing.site_mu, lang)),
+        (words["gap"], numbers.mu(standing.gap_mu, lang)),
+        (words["compliant"], numbers.mu(standing.compliant_mu, lang)),
+        (words["parcels_area"], numbers.mu(county.get("parcels_mu"), lang)),
+        (words["cost"], numbers.money(standing.cost_yuan, lang)),
     ]
-    if floor is not None and county.get("deadline"):
-        facts.append((words["deadline"], str(county["deadline"])))
+    if standing.deadline is not None:
+        facts.append((words["deadline"], f"{standing.deadline:%Y-%m-%d}"))
     return facts
 
 
@@ -319,12 +343,11 @@ def _around(boxes: list[tiles.Box]) -> tiles.Box | None:
 
 def _whole(data: mapdata.PlanMap) -> tiles.Box:
     """What the map shows first: the counties where there are several, else where the paddies lie."""
-    paddies = data.blocks.extent or data.parcels.extent
-    if len(data.counties) > 1 and len(data.outlines) and paddies:
-        outlines = tuple(float(v) for v in data.outlines.total_bounds)
-        if shapely.box(*outlines).intersects(shapely.box(*paddies)):
-            return outlines  # type: ignore[return-value]
-    return paddies or CITY
+    if len(data.counties) > 1 and data.at_home:
+        mine = data.outlines[data.outlines["adcode"].isin(list(data.counties))]
+        west, south, east, north = map(float, mine.total_bounds)
+        return west, south, east, north
+    return data.extent or CITY
 
 
 # --- kept pages ------------------------------------------------------------------------------------------

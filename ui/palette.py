@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 FONT = (
     '"Noto Sans CJK SC", "Noto Sans SC", "Microsoft YaHei", "PingFang SC", "Hiragino Sans GB", '
@@ -12,9 +11,7 @@ FONT = (
 )
 """Typefaces that Chinese offices have, best first."""
 
-TargetState = Literal["reached", "within_reach", "short", "no_target"]
-BlockState = Literal["site", "site_small", "below"]
-Hatch = Literal["plain", "lines", "cross", "dots"]
+Hatch = Literal["plain", "lines", "cross", "empty"]
 
 
 @dataclass(frozen=True)
@@ -42,9 +39,10 @@ TARGETS: dict[str, Look] = {
         "within reach: blocks suffice, sites too small",
     ),
     "short": Look("#D55E00", "cross", "○", "不足任务", "short of the target"),
-    "no_target": Look("#B8B8B8", "plain", "–", "无任务", "no target"),
+    "no_target": Look("#A9B0B5", "plain", "–", "无任务", "no target"),
+    "no_data": Look("#8C8C8C", "empty", "◌", "方案中没有地块", "no parcels in the plan"),
 }
-"""State of a county's target."""
+"""State of a county's target, by tracking.targets.State."""
 
 BLOCKS: dict[str, Look] = {
     "site": Look(
@@ -75,6 +73,9 @@ PARCELS: dict[str, Look] = {
 }
 """A parcel as it is today."""
 
+REST = Look("#ECE7DA", "plain", "", "保持原状的地块", "parcel that keeps its outline")
+"""A parcel in no block, where the reason is not asked for."""
+
 SEVERITIES: dict[str, Look] = {
     "error": Look("#D55E00", "plain", "✕", "错误", "error"),
     "warning": Look("#E69F00", "plain", "!", "警告", "warning"),
@@ -95,17 +96,3 @@ BARRIERS: dict[str, Look] = {
     "other": Look("#777777", "plain", "", "其他", "other"),
 }
 """Lines and areas between parcels."""
-
-
-def target_state(county: Mapping[str, Any]) -> TargetState:
-    """State of one county of plan.json against its floor.
-
-    reached: blocks in sites that meet the site minimum (site_mu) reach the floor. within_reach: blocks
-    that meet the block minimum (compliant_mu) would reach it, but too many lie in sites that are too small.
-    """
-    floor = county.get("floor_mu")
-    if floor is None:
-        return "no_target"
-    if (county.get("site_mu") or 0.0) >= floor:
-        return "reached"
-    return "within_reach" if (county.get("compliant_mu") or 0.0) >= floor else "short"

@@ -97,8 +97,8 @@ def _plan_data(request: Request) -> Response:
         unit = _whole_number(request, "unit", None, -(2**62), 2**62)
         rows = np.flatnonzero(data.parcels.table["field_unit"].to_numpy() == unit)
         return _geojson(data.parcels, rows, _limit(request), None)
-    if name == "why":
-        layer, where = data.parcels, data.why_not
+    if name in ("why", "rest"):
+        layer, where = data.parcels, data.why_not if name == "why" else data.rest
     elif name in ("blocks", "sites", "parcels", "barriers"):
         layer = getattr(data, name)
     else:

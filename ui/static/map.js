@@ -3,6 +3,7 @@
   "use strict";
 
   const HATCH_SIZE = 9;
+  const FINE = 13;
   const views = [];
   let cfg, T, F;
 
@@ -32,6 +33,7 @@
   const hatches = {};
   function fill(colour, hatch) {
     if (hatch === "plain") return colour;
+    if (hatch === "empty") return "rgba(255,255,255,0.6)";
     const key = colour + hatch;
     if (!hatches[key]) {
       const tile = document.createElement("canvas");
@@ -124,7 +126,7 @@
         [T.area, p.area_mu ? area(p.area_mu) : null],
       ]),
   };
-  tell.why = tell.parcels;
+  tell.why = tell.rest = tell.parcels;
 
   /* ---- how each layer is drawn ---- */
 
@@ -147,6 +149,9 @@
     },
     sites: (p) => ({ ...solid(look("blocks", p.state).c, 0.85, "#ffffff"), weight: 1.5 }),
   };
+  style.rest = () => solid("#ECE7DA", 0.9, "#a39a86");
+  /* Which of a layer's columns the legend speaks of. */
+  const keyOf = { why: "reason", barriers: "kind" };
   const siteRadius = (p) => Math.max(5, Math.min(18, 4 + Math.sqrt(p.area_mu) / 8));
 
   /* ---- one layer of one map: asks for the box in view, keeps it while it suffices ---- */
@@ -192,12 +197,14 @@
         this.failed = true;
       }
       if (this.busy === ask) this.busy = null;
+      this.view.drawLegend();
       this.view.report();
     }
 
     draw(data) {
       const kind = this.spec.kind;
       this.data = { total: data.total, shown: data.shown };
+      this.keys = new Set(data.features.map((f) => f.properties[keyOf[kind]]));
       const layer = L.geoJSON(data, {
         style: (f) => style[kind](f.properties),
         pointToLayer: (f, at) => L.circleMarker(at, { radius: kind === "sites" ? siteRadius(f.properties) : 6 }),
@@ -280,9 +287,9 @@
 
     addFootprint() {
       if (!cfg.footprint.geometry) return;
-      L.geoJSON(cfg.footprint, {
+      this.footprint = L.geoJSON(cfg.footprint, {
         interactive: false,
-        style: { stroke: false, fillColor: "#8FB08C", fillOpacity: 0.38 },
+        style: { stroke: false, fillColor: "#8FB08C", fillOpacity: 0.45 },
       }).addTo(this.groups.footprint);
     }
 
@@ -294,7 +301,8 @@
             if (this.near()) return;
             L.DomEvent.stopPropagation(event);
             const node = card(T.county, p.name, p.facts);
-            node.append(button(T.zoom_here, () => go(p.code)));
+            if (cfg.places.some((place) => place.code === p.code && place.box))
+              node.append(button(T.zoom_here, () => go(p.code)));
             this.popup(event.latlng, node);
           });
           const tag = el("div", "cg-county");
@@ -312,6 +320,8 @@
     }
 
     zoomed() {
+      // a coarse grid, for the far view alone
+      if (this.footprint) this.footprint.setStyle({ fill: this.map.getZoom() < FINE });
       if (this.counties) {
         const near = this.near();
         this.counties.setStyle((f) => ({
@@ -335,7 +345,7 @@
 
     /* Below: where the paddies lie, and the counties. On top: what may be clicked. */
     order() {
-      for (const key of ["upload", "parcels", "blocks", "why", "barriers", "sites", "findings"]) {
+      for (const key of ["upload", "parcels", "rest", "blocks", "why", "barriers", "sites", "findings"]) {
         const group = this.groups[key];
         if (group && this.map.hasLayer(group)) group.bringToFront();
       }
@@ -368,6 +378,7 @@
         });
         this.unitGroup.clearLayers().addLayer(layer).bringToFront();
         this.unitShown = data.shown;
+        this.unitKeys = data.features.map((f) => f.properties.reason).filter(Boolean);
         note.textContent = say("unit_parcels", { n: number(data.total, 0) });
         note.append(
           button(T.clear_unit, () => {
@@ -417,17 +428,20 @@
 
     drawLegend() {
       const near = this.near();
-      const on = (key) => {
-        const loader = (this.loaders || []).find((l) => l.key === key);
-        return loader !== undefined && loader.wanted();
+      const on = (key) => (this.loaders || []).some((l) => l.key === key && l.wanted());
+      const seen = (key) => {
+        const loader = (this.loaders || []).find((l) => l.key === key && l.wanted());
+        return loader && loader.keys ? [...loader.keys] : [];
       };
       const parts = [];
       if (cfg.counties && !near && this.map.hasLayer(this.groups.counties)) parts.push(["legend_targets", "targets"]);
       if (on("sites")) parts.push(["legend_sites", "blocks", ["site", "site_small"], "round"]);
       if (on("blocks")) parts.push(["legend_blocks", "blocks"]);
       if (on("parcels")) parts.push(["legend_parcels", "parcels"]);
-      if (on("why") || (this.unitGroup && this.unitGroup.getLayers().length)) parts.push(["legend_why", "why"]);
-      if (on("barriers")) parts.push(["legend_barriers", "barriers", null, "line"]);
+      const why = [...new Set([...seen("why"), ...(this.unitGroup && this.unitGroup.getLayers().length ? this.unitKeys : [])])];
+      if (why.length) parts.push(["legend_why", "why", why.sort()]);
+      if (on("rest")) parts.push(["legend_rest", "rest"]);
+      if (seen("barriers").length) parts.push(["legend_barriers", "barriers", seen("barriers").sort(), "line"]);
       if (on("findings")) parts.push(["legend_findings", "findings"]);
       const drawn = JSON.stringify(parts);
       if (drawn === this.legendDrawn) return;
@@ -455,14 +469,14 @@
       else if (this.loaders.some((l) => l.failed)) text = T.failed;
       else {
         const cut = this.loaders.find((l) => l.data && l.data.shown < l.data.total && l.wanted());
-        const hidden = this.loaders.find((l) => this.map.hasLayer(l.group) && zoom < (l.spec.from || 0) && l.key !== "barriers");
+        const hidden = this.loaders.find((l) => this.map.hasLayer(l.group) && zoom < (l.spec.from || 0) && l.spec.hint);
         if (cut)
           text = say(cut.key === "findings" ? "capped_worst" : "capped", {
             total: number(cut.data.total, 0),
             shown: number(cut.data.shown, 0),
           });
         else if (cfg.none) text = T.nothing;
-        else if (hidden && hidden.key !== "upload") text = hidden.key === "blocks" ? T.zoom_blocks : T.zoom_parcels;
+        else if (hidden) text = T[hidden.spec.hint];
       }
       this.status.textContent = text;
       this.status.classList.toggle("cg-busy", loading);
