@@ -51,10 +51,11 @@ $(STAMP): requirements.lock pyproject.toml
 	@rm -f $(VENV)/.set-up-*
 	@touch $@
 
-$(DEMO)/parcels.gpkg: | $(STAMP)
+# dem.tif is put in place after parcels.gpkg and barriers.gpkg
+$(DEMO)/dem.tif: | $(STAMP)
 	@$(BIN)/chigai demo $(DEMO)
 
-$(PLAN)/plan.json: | $(STAMP) $(DEMO)/parcels.gpkg
+$(PLAN)/plan.json: | $(STAMP) $(DEMO)/dem.tif
 	@$(BIN)/chigai plan $(DEMO)/parcels.gpkg --barriers $(DEMO)/barriers.gpkg --dem $(DEMO)/dem.tif --out $(PLAN)
 
 clean:

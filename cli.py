@@ -20,11 +20,9 @@ from ui.terminal import Lang, Screen, guarded, language, print_counties, print_f
 # `chigai --help` answers at once.
 if TYPE_CHECKING:
     import pandas as pd
-    from geo.checking import Checked
     from geo.reading import Source
 
-DEMO_FILES = ("barriers.gpkg", "dem.tif", "parcels.gpkg")
-"""In the order in which they are put in place: where parcels.gpkg is, the others are too."""
+    from geo.checking import Checked
 
 app = typer.Typer(
     name="chigai",
@@ -126,16 +124,8 @@ def demo(
     from geo import synthetic
 
     screen: Screen = ctx.obj
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with screen.progress() as progress:
-            synthetic.make(part, parcels=parcels, seed=seed, progress=progress)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in DEMO_FILES:
-            os.replace(part / name, folder / name)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with screen.progress() as progress:
+        synthetic.make(folder, parcels=parcels, seed=seed, progress=progress)
     screen.say(f"演示区已生成：{folder}", f"The demo region is in {folder}")
 
 
@@ -160,7 +150,7 @@ def check(
     ] = None,
 ) -> None:
     """检查数据，能修的修，修不了的列出。 Check the data: what was found, and what was done with it."""
-    from geo import checking, reading
+    from geo import boundaries, checking, reading
 
     screen: Screen = ctx.obj
     source = _source(parcels, layer, where, crs, encoding, pairs)
@@ -171,7 +161,13 @@ def check(
             reading.read_barriers(reading.Source(barriers), loaded.crs)[0] if barriers else loaded.barriers
         )
         progress("check", 0.4)
-        checked = checking.check(loaded, dem=dem, barriers=lines)
+        checked = checking.check(
+            loaded,
+            dem=dem,
+            counties=boundaries.load(),
+            barriers=lines,
+            progress=lambda fraction: progress("check", 0.4 + 0.6 * fraction),
+        )
     rows = checking.summary(checked)
     if out is not None:
         _write_checked(checked, out)

@@ -46,6 +46,10 @@ STAGES = {
     "outlines": ("画边界", "drawing outlines"),
     "sites": ("组示范点", "forming sites"),
     "write": ("写出", "writing"),
+    "districts": ("布置灌区", "placing districts"),
+    "parcels": ("画池块", "drawing paddies"),
+    "barriers": ("画渠路", "drawing canals and roads"),
+    "done": ("完成", "done"),
 }
 ACTIONS = {"mended": ("已修复", "mended"), "left_out": ("已剔除", "left out"), "kept": ("保留", "kept")}
 
