@@ -12,6 +12,9 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from geo import facing
+from geo.crossing import crossing
+
+__all__ = ["Neighbours", "adjacency", "crossing", "field_units", "neighbours"]
 
 _OVERLAP_M = 0.25
 """Parcels that lie over each other by up to this still face each other: they were drawn badly, not apart."""
@@ -44,18 +47,22 @@ def neighbours(geoms: NDArray[np.object_], max_gap_m: float = 1.5, min_facing_m:
     The length must exceed min_facing_m by what the ridge takes off at its two ends, about twice its width:
     parcels that meet only corner to corner across a crossing of ridges are no neighbours.
     """
-    geoms = np.asarray(geoms, dtype=object)
     n = len(geoms)
-    parts, part_parcel = shapely.get_parts(geoms, return_index=True)
+    parts: NDArray[np.object_] = np.asarray(geoms, dtype=object)
+    part_parcel = np.arange(n)
+    if (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
+        parts, part_parcel = shapely.get_parts(parts, return_index=True)
     rings, ring_part = shapely.get_rings(parts, return_index=True)
     coords, ring_of = shapely.get_coordinates(rings, return_index=True)
     ring_at = np.zeros(len(rings) + 1, np.int64)
     np.cumsum(np.bincount(ring_of, minlength=len(rings)), out=ring_at[1:])
     hole = np.zeros(len(rings), bool)
     hole[1:] = ring_part[1:] == ring_part[:-1]
-    runs = facing.runs(coords, ring_at, part_parcel[ring_part].astype(np.int32), hole)
+    start, stop, parcel, turned, box = facing.runs(
+        coords, ring_at, part_parcel[ring_part].astype(np.int32), hole
+    )
     indptr, other, length, area, girth, quads, near, far = facing.facing(
-        coords, *runs, n, float(max_gap_m), _OVERLAP_M
+        coords, start, stop, parcel, turned, box, n, float(max_gap_m), _OVERLAP_M
     )
     left, right, facing_m, ridge_m2, pair_at = _pairs(
         indptr, other, length, area, girth, float(max_gap_m), float(min_facing_m)
@@ -114,14 +121,14 @@ def adjacency(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
     """Pairs as compressed rows: the neighbours of i are indices[indptr[i]:indptr[i + 1]], ascending.
 
+    left < right, sorted by (left, right), as Neighbours has them (a selection of its pairs stays sorted).
     Returns indptr int64[n + 1], indices int32[2m], edge int32[2m] (the pair of each entry).
     """
-    m = len(left)
-    pair = np.arange(m, dtype=np.int32)
-    ends = np.concatenate([left, right])
-    others = np.concatenate([right, left]).astype(np.int32)
-    # rows of one length are sorted by a stable count, columns already ascend in (left, right) order
-    order = np.lexsort((others, ends))
+    pair = np.arange(len(left), dtype=np.int32)
+    # In this order a stable sort leaves the columns of each row ascending: first the lesser, then the greater.
+    ends = np.concatenate([right, left])
+    others = np.concatenate([left, right]).astype(np.int32)
+    order = np.argsort(ends, kind="stable")
     indptr = np.zeros(n + 1, np.int64)
     np.cumsum(np.bincount(ends, minlength=n), out=indptr[1:])
     return indptr, others[order], np.concatenate([pair, pair])[order]
