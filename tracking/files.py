@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
 from geo.errors import ChigaiError
 
 MB = 1_000_000
@@ -21,6 +23,14 @@ PARTS = (".shp", ".dbf", ".shx", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".xml",
 """The files that make up one shapefile."""
 RASTERS = (".tif", ".tiff")
 MANIFEST = "manifest.json"
+
+
+class Limits(BaseSettings):
+    """How much a page takes, from the environment: CHIGAI_UPLOAD_MB."""
+
+    model_config = SettingsConfigDict(env_prefix="CHIGAI_", frozen=True)
+
+    upload_mb: float = 50
 
 
 def safe_name(name: str) -> str:

@@ -30,7 +30,7 @@ def check(request: dict[str, Any], home: Path, job_id: str, progress: Progress) 
         dem=files.path(home, request["dem"]) if request.get("dem") else None,
         counties=boundaries.load(),
         barriers=barriers,
-        progress=lambda stage, fraction: progress("check", 0.3 + 0.6 * fraction),
+        progress=lambda fraction: progress("check", 0.3 + 0.6 * fraction),
     )
     progress("write", 0.9)
     made = home / "jobs" / job_id / "out" / job_id

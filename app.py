@@ -1,0 +1,24 @@
+"""The app's entry: `streamlit run app.py` and `uvicorn app:app` serve the pages and the map's own routes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from geo import plans
+from tracking import jobs
+from ui.routes import routes
+
+
+@asynccontextmanager
+async def _started(_: Any) -> AsyncIterator[None]:
+    """Before the first page: end the jobs that an earlier run of the server left behind."""
+    jobs.mark_broken_off(plans.home())
+    yield
+
+
+app = st.App(Path(__file__).with_name("ui") / "main.py", routes=routes(), lifespan=_started)

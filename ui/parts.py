@@ -1,0 +1,255 @@
+"""Pieces that the pages share: what a page is given, choices that a link keeps, cards, tables, refusals."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from geo import plans
+from geo.errors import ChigaiError
+from planning import programme
+from planning.programme import Programme
+from tracking.targets import Standing
+from ui import numbers, palette, safe
+from ui.text import Words
+
+LOG = logging.getLogger("chigai.ui")
+PROGRAMME = "jixi-2020-8"
+STYLES = Path(__file__).with_name("static") / "pages.css"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a page is given: its language and words, the folder of everything, the programme in force."""
+
+    lang: str
+    t: Words
+    home: Path
+    programme: Programme
+
+
+def context() -> Context:
+    """The context of this session; the entry script has set the language."""
+    lang = st.session_state.get("lang", "zh")
+    return Context(lang, Words(lang), plans.home(), programme.load(PROGRAMME))
+
+
+@contextmanager
+def refusals(t: Words) -> Iterator[None]:
+    """Show a refusal in the page's language, and never a traceback: that goes to the log alone."""
+    try:
+        yield
+    except ChigaiError as error:
+        refuse(error, t)
+    except Exception:
+        LOG.exception("a page failed")
+        st.error(t("error.unexpected"))
+
+
+def refuse(error: ChigaiError, t: Words) -> None:
+    """What is wrong, where, and what to do, each where the eye finds it."""
+    zh = t.lang == "zh"
+    what, cure = (error.zh, error.do_zh) if zh else (error.en, error.do_en)
+    where = error.where(t.lang)
+    lines = [f"<b>{safe.text(what)}</b>"]
+    if where:
+        lines.append(f"<span>{safe.text(where)}</span>")
+    if cure:
+        lines.append(f"<span>{safe.text(t('error.cure', cure=cure))}</span>")
+    notice("bad", *lines)
+
+
+def notice(kind: str, *lines: str) -> None:
+    """A quiet box; kind: bad, warn, good or plain. lines: HTML that is safe already."""
+    st.html(f'<div class="cg-notice cg-{kind}">{"".join(f"<div>{line}</div>" for line in lines)}</div>')
+
+
+def style() -> None:
+    """The look of every page; drawn once a run by the frame."""
+    st.html(STYLES)
+
+
+def title(t: Words, page: str) -> None:
+    """The page's name and the one question that it answers."""
+    st.html(
+        f'<header class="cg-title"><h1>{safe.text(t(f"{page}.title"))}</h1>'
+        f"<p>{safe.text(t(f'{page}.question'))}</p></header>"
+    )
+
+
+def heading(text: str, note: str = "") -> None:
+    """A section's name, with a line that says what it shows."""
+    more = f"<p>{safe.text(note)}</p>" if note else ""
+    st.html(f'<div class="cg-heading"><h2>{safe.text(text)}</h2>{more}</div>')
+
+
+def choose(
+    name: str,
+    label: str,
+    options: Sequence[str],
+    shown: Callable[[str], str],
+    *,
+    help: str | None = None,
+    placeholder: str | None = None,
+) -> str:
+    """A selectbox whose value the address keeps (?name=…) and the session remembers from page to page."""
+    widget = f"choose_{name}"
+    wanted = st.session_state.pop(f"select_{name}", None)
+    if wanted is None and widget not in st.session_state:
+        wanted = st.query_params.get(name, st.session_state.get(f"kept_{name}"))
+    if wanted in options:
+        st.session_state[widget] = wanted
+    elif st.session_state.get(widget) not in options:
+        st.session_state[widget] = options[0]
+    value = st.selectbox(label, options, format_func=shown, key=widget, help=help, placeholder=placeholder)
+    st.session_state[f"kept_{name}"] = value
+    if st.query_params.get(name) != value:
+        st.query_params[name] = value
+    return value
+
+
+def select(name: str, value: str) -> None:
+    """Make `choose(name, …)` show this value when it is drawn next."""
+    st.session_state[f"select_{name}"] = value
+    st.session_state[f"kept_{name}"] = value
+
+
+def cards(items: Sequence[tuple[str, str, str, str]]) -> None:
+    """Figures side by side: label, number, unit, note."""
+    boxes = "".join(
+        f'<div class="cg-card"><div class="cg-label">{safe.text(label)}</div>'
+        f'<div class="cg-value">{safe.text(value)}<small>{safe.text(unit)}</small></div>'
+        f'<div class="cg-note">{safe.text(note)}</div></div>'
+        for label, value, unit, note in items
+    )
+    st.html(f'<div class="cg-cards">{boxes}</div>')
+
+
+def steps(items: Sequence[tuple[str, str]]) -> None:
+    """What to do, in order: a name and a sentence each."""
+    rows = "".join(
+        f"<li><b>{safe.text(name)}</b><span>{safe.text(sentence)}</span></li>" for name, sentence in items
+    )
+    st.html(f'<ol class="cg-steps">{rows}</ol>')
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its header, whether it holds numbers, and whether a narrow screen shows it."""
+
+    header: str
+    number: bool = False
+
+
+def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], last_is_sum: bool = False) -> None:
+    """A table of HTML cells (safe already); on a narrow screen each row becomes a small list."""
+    head = "".join(f'<th class="{"cg-num" if c.number else ""}">{safe.text(c.header)}</th>' for c in columns)
+    lines = []
+    for i, row in enumerate(rows):
+        cells = "".join(
+            f'<td class="{"cg-num" if c.number else ""}" data-label="{safe.text(c.header)}">{cell}</td>'
+            for c, cell in zip(columns, row, strict=True)
+        )
+        total = ' class="cg-sum"' if last_is_sum and i == len(rows) - 1 else ""
+        lines.append(f"<tr{total}>{cells}</tr>")
+    st.html(
+        f'<div class="cg-scroll"><table class="cg-table"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def mark(look: palette.Look, lang: str, words: str | None = None) -> str:
+    """A state as colour, symbol and word: safe HTML."""
+    return (
+        f'<span class="cg-state"><i style="color:{look.colour}">{safe.text(look.mark or "■")}</i>'
+        f"{safe.text(words or look.name(lang))}</span>"
+    )
+
+
+def state_mark(state: str, t: Words) -> str:
+    """A county's state; what the map has no colour for is grey."""
+    look = palette.TARGETS.get(state) or palette.Look("#8C8C8C", "plain", "◌", "", "")
+    return mark(look, t.lang, t(f"state.{state}"))
+
+
+def share_bar(value: float, low: float, high: float) -> str:
+    """A thin bar from 0 to `high` with a tick at `low`: safe HTML without text."""
+    top = max(high, value, 1e-9)
+    return (
+        f'<span class="cg-bar" aria-hidden="true"><i style="width:{min(value / top, 1) * 100:.1f}%"></i>'
+        f'<b style="left:{low / top * 100:.1f}%"></b></span>'
+    )
+
+
+def county_table(counties: Sequence[Standing], t: Words) -> None:
+    """Every unit of the programme: state, target, what is planned, what is missing, money."""
+    lang = t.lang
+    columns = [
+        Column(t("county.name")),
+        Column(t("county.state")),
+        Column(t("county.target"), True),
+        Column(t("county.compliant"), True),
+        Column(t("county.in_sites"), True),
+        Column(t("county.gap"), True),
+        Column(t("county.cost"), True),
+        Column(t("county.budget"), True),
+    ]
+    rows = []
+    for c in counties:
+        bar = "" if c.floor_mu is None else share_bar(c.site_mu, c.floor_mu, c.ceiling_mu or c.floor_mu)
+        budget = (
+            t("county.budget_open") if c.budget_yuan is None else numbers.money(c.budget_yuan, lang, False)
+        )
+        planned = c.state != "no_data"
+        rows.append(
+            [
+                f"<b>{safe.text(c.name(lang))}</b>",
+                state_mark(c.state, t),
+                numbers.mu_range(c.floor_mu, c.ceiling_mu, lang, False),
+                numbers.mu(c.compliant_mu, lang, False) if planned else numbers.NONE,
+                (numbers.mu(c.site_mu, lang, False) if planned else numbers.NONE) + bar,
+                numbers.NONE if c.gap_mu is None else numbers.mu(c.gap_mu, lang, False),
+                numbers.money(c.cost_yuan, lang, False) if planned else numbers.NONE,
+                numbers.NONE if c.floor_mu is None else safe.text(budget),
+            ]
+        )
+    asked = [c for c in counties if c.floor_mu is not None]
+    rows.append(
+        [
+            f"<b>{safe.text(t('county.sum'))}</b>",
+            "",
+            numbers.mu_range(
+                sum(c.floor_mu or 0 for c in asked), sum(c.ceiling_mu or 0 for c in asked), lang, False
+            ),
+            numbers.mu(sum(c.compliant_mu for c in asked), lang, False),
+            numbers.mu(sum(c.site_mu for c in asked), lang, False),
+            numbers.mu(sum(c.gap_mu or 0 for c in asked), lang, False),
+            numbers.money(sum(c.cost_yuan for c in asked), lang, False),
+            numbers.money(sum(c.budget_yuan or 0 for c in asked), lang, False),
+        ]
+    )
+    table(columns, rows, last_is_sum=True)
+
+
+def plan_metas(home: Path) -> list[dict[str, Any]]:
+    """plan.json of every plan, newest first, with `folder`: its name, which is its id in addresses."""
+    found = []
+    for folder in plans.find(home):
+        try:
+            found.append({**plans.read_meta(folder), "folder": folder.name})
+        except ChigaiError:
+            LOG.warning("plan %s cannot be read", folder.name)
+    return found
+
+
+def plan_label(meta: Mapping[str, Any], lang: str) -> str:
+    """A plan in a list: when it was made, from what, how much it reaches."""
+    inputs = [i["name"] for i in meta.get("inputs", []) if i.get("role") == "parcels"]
+    area = numbers.mu(meta.get("totals", {}).get("compliant_mu"), lang)
+    return " · ".join([numbers.moment(meta["created"]), *inputs[:1], area])

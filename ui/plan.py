@@ -1,0 +1,404 @@
+"""方案 · What shall we join? Parameters, a run, and what it changes."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from geo import export
+from planning.parameters import Parameter, Switch
+from tracking import figures, files
+from ui import maps, numbers, palette, parts, progress, safe
+from ui.parts import Column
+
+MAP_HEIGHT = 560
+FORMATS = {
+    "gpkg": "gpkg",
+    "shp": "zip",
+    "geojson": "geojson",
+    "kml": "kml",
+    "dxf": "dxf",
+    "txt": "txt",
+    "xlsx": "xlsx",
+}
+"""Format of geo.export → suffix of the file that is handed out."""
+
+
+def page(ctx: parts.Context) -> None:
+    """The whole page."""
+    t = ctx.t
+    parts.title(t, "plan")
+    running = progress.panel(ctx, "plan")
+    metas = parts.plan_metas(ctx.home)
+    done = progress.just_done(ctx, "plan")
+    if done is not None:
+        took = numbers.span(done.started or done.created, done.ended, ctx.lang)
+        parts.notice("good", f"<b>{safe.text(t('plan.done', took=took))}</b>")
+    if not running:
+        with st.expander(t("plan.new"), expanded=not metas):
+            _new(ctx)
+    if metas:
+        _result(ctx, metas)
+    elif not running:
+        st.caption(t("plan.none"))
+
+
+def _new(ctx: parts.Context) -> None:
+    """Data and parameters, and the button that starts the run."""
+    t = ctx.t
+    checked = {m["id"]: m for m in files.checked(ctx.home)}
+    if not checked:
+        parts.notice("plain", f"<b>{safe.text(t('plan.no_data'))}</b>", safe.text(t("plan.no_data_note")))
+        if st.button(t("overview.go_parcels"), key="plan_go_parcels"):
+            st.switch_page("parcels.py")
+        return
+    data = parts.choose(
+        "data",
+        t("plan.data"),
+        list(checked),
+        lambda i: data_label(checked[i], ctx.lang),
+        help=t("plan.data_help"),
+    )
+    if not checked[data]["request"].get("dem"):
+        parts.notice("warn", safe.text(t("plan.no_dem")))
+    with st.form("parameters", border=False):
+        values = _parameters(ctx)
+        left, right = st.columns([1, 3], vertical_alignment="bottom")
+        with left:
+            seed = st.number_input(t("plan.seed"), 0, 2**31 - 1, 1, help=t("plan.seed_help"), key="seed")
+        with right:
+            asked = st.form_submit_button(t("plan.start"), type="primary", key="start_plan")
+    if asked:
+        defaults = ctx.programme.parameters.as_values()
+        overrides = {name: value for name, value in values.items() if value != defaults[name]}
+        ctx.programme.parameters.with_values(**overrides)
+        request = {
+            "name": checked[data]["name"],
+            "parcels": data,
+            "programme": ctx.programme.id,
+            "overrides": overrides,
+            "seed": int(seed),
+        }
+        progress.start(ctx, "plan", request)
+        st.rerun()
+
+
+def data_label(manifest: dict[str, Any], lang: str) -> str:
+    """A set of checked parcels in a list."""
+    area = numbers.mu(manifest["area"]["usable_mu"], lang)
+    return f"{manifest['name']} · {area} · {numbers.moment(manifest['created'])}"
+
+
+def _parameters(ctx: parts.Context) -> dict[str, float | bool]:
+    """Every parameter of the programme: the rules open, prices and benefits folded. Name → value."""
+    t = ctx.t
+    items = ctx.programme.parameters.items()
+    values: dict[str, float | bool] = {}
+    for group in ("rules", "cost", "benefit"):
+        mine = {name: p for name, p in items.items() if p.group == group}
+        place = st.container() if group == "rules" else st.expander(t(f"plan.group_{group}"))
+        with place:
+            columns = st.columns(3)
+            for i, (name, parameter) in enumerate(mine.items()):
+                with columns[i % 3]:
+                    values[name] = _field(ctx, name, parameter)
+    st.caption(t("plan.confirm_note"))
+    return values
+
+
+def _field(ctx: parts.Context, name: str, parameter: Parameter | Switch) -> float | bool:
+    """One parameter: title with unit, what it does, where the figure is from and how sure it is."""
+    t, zh = ctx.t, ctx.lang == "zh"
+    title = parameter.title_zh if zh else parameter.title_en
+    unit = parameter.unit_zh if zh else parameter.unit
+    badge = f" :orange-badge[{t('plan.confirm')}]" if parameter.confirm else ""
+    help_text = "\n\n".join(
+        [
+            parameter.help_zh if zh else parameter.help_en,
+            t("plan.source", source=parameter.source),
+            t(f"plan.confidence_{parameter.confidence}"),
+        ]
+    ).replace("~", "\\~")
+    if isinstance(parameter, Switch):
+        return st.toggle(f"{title}{badge}", parameter.value, help=help_text, key=f"p_{name}")
+    step = 0.05 if parameter.value < 2 else 1.0
+    return st.number_input(
+        f"{title}{t('plan.unit', unit=unit)}{badge}",
+        min_value=float(parameter.minimum),
+        max_value=float(parameter.maximum),
+        value=float(parameter.value),
+        step=step,
+        format="%g",
+        help=help_text,
+        key=f"p_{name}",
+    )
+
+
+def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
+    t, lang = ctx.t, ctx.lang
+    by_id = {m["folder"]: m for m in metas}
+    chosen = parts.choose(
+        "plan",
+        t("plan.shown"),
+        list(by_id),
+        lambda i: parts.plan_label(by_id[i], lang),
+        help=t("plan.shown_help"),
+    )
+    meta = by_id[chosen]
+    folder = ctx.home / "plans" / chosen
+    j = _joining(str(folder), meta["created"])
+    _figures(ctx, j, meta)
+    parts.heading(t("plan.map"), t("plan.map_note"))
+    view = st.segmented_control(
+        t("plan.view"),
+        ["before_after", "after", "before"],
+        default="before_after",
+        format_func=lambda v: t(f"plan.view_{v}"),
+        key="view",
+        required=True,
+        label_visibility="collapsed",
+    )
+    st.iframe(maps.plan_map_url(chosen, lang, view=view), height=MAP_HEIGHT, alt=t("plan.map"))
+    left, right = st.columns(2, gap="large")
+    with left:
+        parts.heading(t("plan.why"), t("plan.why_note"))
+        _why(ctx, j)
+    with right:
+        parts.heading(t("plan.money"), t("plan.money_note"))
+        _money(ctx, j)
+    parts.heading(t("plan.by_county"))
+    _by_county(ctx, meta)
+    parts.heading(t("plan.take"), t("plan.take_note"))
+    _download(ctx, folder)
+    with st.expander(t("plan.how")):
+        _how(ctx, meta)
+    with st.expander(t("plan.earlier", n=len(metas))):
+        _earlier(ctx, metas)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _joining(folder: str, created: str) -> figures.Joining:
+    """A plan's figures, read once; `created` makes another plan in the same folder another entry."""
+    return figures.joining(Path(folder))
+
+
+def _figures(ctx: parts.Context, j: figures.Joining, meta: dict[str, Any]) -> None:
+    t, lang = ctx.t, ctx.lang
+    bound = meta["totals"].get("bound_share")
+    plain = numbers.plain
+    unit_mu = t("unit.mu")
+    parts.cards(
+        [
+            (
+                t("plan.fields"),
+                f"{plain(j.fields_before)} → {plain(j.fields_after)}",
+                t("unit.fields"),
+                t("plan.fields_note", blocks=plain(j.blocks)),
+            ),
+            (
+                t("plan.mean"),
+                f"{numbers.mu(j.mean_before_mu, lang, False)} → {numbers.mu(j.mean_after_mu, lang, False)}",
+                unit_mu,
+                t("plan.mean_note", mean=numbers.mu(j.mean_block_mu, lang)),
+            ),
+            (
+                t("plan.compliant"),
+                numbers.mu(j.compliant_mu, lang, False),
+                unit_mu,
+                t("plan.compliant_note", share=numbers.percent(j.share), bound=numbers.percent(bound)),
+            ),
+            (
+                t("plan.cut"),
+                numbers.volume(j.cut_m3, False) if meta.get("earthwork", True) else numbers.NONE,
+                t("unit.m3"),
+                t("plan.cut_note", per_mu=plain(j.cut_per_mu, 1))
+                if meta.get("earthwork", True)
+                else t("plan.cut_unknown"),
+            ),
+            (
+                t("plan.cost"),
+                numbers.money(j.cost_yuan, lang, False),
+                t("unit.money"),
+                t("plan.cost_note", per_mu=plain(j.cost_yuan / j.compliant_mu if j.compliant_mu else 0.0)),
+            ),
+            (
+                t("plan.gained"),
+                numbers.mu(j.gained_mu, lang, False),
+                unit_mu,
+                t("plan.gained_note", km=plain(j.ridge_removed_m / 1000, 1)),
+            ),
+        ]
+    )
+
+
+def _bars(frame: pd.DataFrame, unit: str) -> None:
+    """Horizontal bars, longest first, each with its figure; frame: name, value, label, colour."""
+    top = float(frame["value"].max()) * 1.25
+    bar = alt.Chart(frame).encode(
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=240, ticks=False, domain=False)),
+        x=alt.X(
+            "value:Q", title=unit, scale=alt.Scale(domain=[0, top]), axis=alt.Axis(grid=False, tickCount=4)
+        ),
+        tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title=unit)],
+    )
+    marks = bar.mark_bar(cornerRadiusEnd=3, height=18).encode(color=alt.Color("colour:N", scale=None))
+    words = bar.mark_text(align="left", dx=5, color="#1B2733").encode(text="label:N")
+    st.altair_chart((marks + words).properties(height=max(36 * len(frame), 72) + 40))
+
+
+def _why(ctx: parts.Context, j: figures.Joining) -> None:
+    """Area in no compliant block, by reason."""
+    stopped = {reason: mu for reason, mu in j.stopped.items() if mu > 0}
+    if not stopped:
+        st.caption(ctx.t("plan.why_nothing"))
+        return
+    looks = {r: palette.REASONS.get(r, palette.Look("#8C8C8C", "plain", "", r, r)) for r in stopped}
+    rows = [
+        (looks[r].name(ctx.lang), mu, numbers.mu(mu, ctx.lang), looks[r].colour) for r, mu in stopped.items()
+    ]
+    _bars(pd.DataFrame(rows, columns=["name", "value", "label", "colour"]), ctx.t("unit.mu"))
+
+
+def _money(ctx: parts.Context, j: figures.Joining) -> None:
+    """What the cost is made of."""
+    spent = {part: yuan for part, yuan in j.cost.items() if yuan > 0}
+    if not spent:
+        st.caption(ctx.t("plan.money_nothing"))
+        return
+    divide = 10_000 if ctx.lang == "zh" else 1_000
+    rows = [
+        (ctx.t(f"plan.cost_{part}"), yuan / divide, numbers.money(yuan, ctx.lang), "#0067A3")
+        for part, yuan in spent.items()
+    ]
+    _bars(pd.DataFrame(rows, columns=["name", "value", "label", "colour"]), ctx.t("unit.money"))
+
+
+def _by_county(ctx: parts.Context, meta: dict[str, Any]) -> None:
+    t, lang = ctx.t, ctx.lang
+    columns = [
+        Column(t("county.name")),
+        Column(t("plan.parcels"), True),
+        Column(t("plan.parcels_mu"), True),
+        Column(t("plan.blocks"), True),
+        Column(t("plan.compliant_mu"), True),
+        Column(t("plan.share"), True),
+        Column(t("plan.bound"), True),
+        Column(t("plan.cut_m3"), True),
+        Column(t("county.cost"), True),
+    ]
+
+    def row(name: str, c: dict[str, Any]) -> list[str]:
+        return [
+            f"<b>{safe.text(name)}</b>",
+            numbers.plain(c["parcels"]),
+            numbers.mu(c["parcels_mu"], lang, False),
+            numbers.plain(c["blocks"]),
+            numbers.mu(c["compliant_mu"], lang, False),
+            numbers.percent(c["share"]),
+            numbers.percent(c.get("bound_share")),
+            numbers.volume(c["cut_m3"], False),
+            numbers.money(c["cost_yuan"], lang, False),
+        ]
+
+    rows = [row(c.get(f"name_{lang}") or c["county"], c) for c in meta["counties"]]
+    parts.table(columns, [*rows, row(t("plan.all"), meta["totals"])], last_is_sum=True)
+
+
+def _download(ctx: parts.Context, folder: Path) -> None:
+    t = ctx.t
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        fmt = st.selectbox(
+            t("plan.format"), list(FORMATS), format_func=lambda f: t(f"format.{f}"), key="format"
+        )
+    with right:
+        st.download_button(
+            t("plan.download"),
+            data=lambda: _exported(folder, fmt),
+            file_name=f"{folder.name}.{FORMATS[fmt]}",
+            on_click="ignore",
+            key="download",
+            width="stretch",
+        )
+
+
+def _exported(folder: Path, fmt: str) -> bytes:
+    """The plan in one format, made when it is asked for."""
+    with tempfile.TemporaryDirectory() as place:
+        out = Path(place) / f"{folder.name}.{FORMATS[fmt]}"
+        export.export(folder, fmt, out)
+        return out.read_bytes()
+
+
+def _how(ctx: parts.Context, meta: dict[str, Any]) -> None:
+    """Parameters, inputs and seconds: what a second run needs to give the same."""
+    t, zh = ctx.t, ctx.lang == "zh"
+    known = ctx.programme.parameters.items()
+    rows = []
+    for name, value in meta["parameters"].items():
+        p = known.get(name)
+        if p is None:
+            continue
+        text = t("plan.yes" if value else "plan.no") if isinstance(p, Switch) else f"{value:g}"
+        unit = "" if isinstance(p, Switch) else p.unit_zh if zh else p.unit
+        changed = t("plan.changed", value=f"{p.value:g}") if float(value) != float(p.value) else ""
+        rows.append([safe.text(p.title_zh if zh else p.title_en), text, safe.text(unit), safe.text(changed)])
+    parts.table(
+        [
+            Column(t("plan.parameter")),
+            Column(t("plan.value"), True),
+            Column(t("plan.unit_head")),
+            Column(" "),
+        ],
+        rows,
+    )
+    inputs = "；".join(
+        f"{i['name']}（{i['sha256'][:12]}）" for i in meta.get("inputs", []) if i.get("sha256")
+    )
+    seconds = sum(meta.get("seconds", {}).values())
+    st.caption(
+        t(
+            "plan.made",
+            programme=meta["programme"][f"name_{ctx.lang}"],
+            inputs=inputs,
+            seed=meta["seed"],
+            crs=meta["crs"] if len(meta["crs"]) < 20 else "WKT",
+            seconds=numbers.plain(seconds, 1),
+        )
+    )
+
+
+def _earlier(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
+    t, lang = ctx.t, ctx.lang
+    columns = [
+        Column(t("plan.created")),
+        Column(t("plan.data")),
+        Column(t("plan.parcels_mu"), True),
+        Column(t("plan.compliant_mu"), True),
+        Column(t("county.in_sites"), True),
+        Column(t("county.cost"), True),
+    ]
+    rows = []
+    for m in metas:
+        names = [i["name"] for i in m.get("inputs", []) if i.get("role") == "parcels"]
+        totals = m["totals"]
+        rows.append(
+            [
+                f"<b>{numbers.moment(m['created'])}</b>",
+                safe.text(names[0] if names else ""),
+                numbers.mu(totals["parcels_mu"], lang, False),
+                numbers.mu(totals["compliant_mu"], lang, False),
+                numbers.mu(totals["site_mu"], lang, False),
+                numbers.money(totals["cost_yuan"], lang, False),
+            ]
+        )
+    parts.table(columns, rows)
+
+
+if __name__ == "__main__":
+    page(parts.context())

@@ -1,0 +1,93 @@
+"""A running job on a page: stages, bar, time, cancel; once it has ended, what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from tracking import jobs
+from ui import numbers, parts, safe
+
+STAGES = {
+    "check": ("read", "check", "write"),
+    "plan": ("read", "check", "neighbours", "levels", "blocks", "outlines", "sites", "write"),
+}
+RESULT = {"check": "data", "plan": "plan"}
+"""The choice (`parts.choose`) that shows what a kind of job makes."""
+
+
+def start(ctx: parts.Context, kind: str, request: dict[str, Any]) -> None:
+    """Begin a job and show it from the next run on."""
+    st.session_state[f"job_{kind}"] = jobs.start(kind, request, ctx.home)
+
+
+def panel(ctx: parts.Context, kind: str) -> bool:
+    """The job of this kind that this session started, else any that runs. True while one is running."""
+    key = f"job_{kind}"
+    job_id = st.session_state.get(key)
+    if job_id is None:
+        job_id = next(
+            (j.id for j in jobs.recent(ctx.home) if j.kind == kind and not j.finished),
+            None,
+        )
+        if job_id is None:
+            return False
+        st.session_state[key] = job_id
+    job = jobs.status(job_id, ctx.home)
+    if not job.finished:
+        _watch(ctx, kind, job_id)
+        return True
+    if job.state == "done":
+        del st.session_state[key]
+        st.session_state[f"done_{kind}"] = job_id
+        parts.select(RESULT[kind], Path(job.result or "").name)
+    else:
+        _ended_badly(ctx, kind, job)
+    return False
+
+
+def just_done(ctx: parts.Context, kind: str) -> jobs.Job | None:
+    """The job that ended well since the page was drawn last, once."""
+    job_id = st.session_state.pop(f"done_{kind}", None)
+    return jobs.status(job_id, ctx.home) if job_id else None
+
+
+def _ended_badly(ctx: parts.Context, kind: str, job: jobs.Job) -> None:
+    t = ctx.t
+    box = "plain" if job.state == "cancelled" else "bad"
+    parts.notice(
+        box,
+        f"<b>{safe.text(t(f'job.{job.state}', what=t(f'job.{kind}')))}</b>",
+        f"<span>{safe.text(job.message(ctx.lang))}</span>",
+        f"<small>{safe.text(t('job.number', number=job.id))}</small>",
+    )
+
+
+@st.fragment(run_every=1.0)
+def _watch(ctx: parts.Context, kind: str, job_id: str) -> None:
+    """Looks once a second; the page itself is drawn again only when the job has ended."""
+    t = ctx.t
+    job = jobs.status(job_id, ctx.home)
+    if job.finished:
+        st.rerun()
+    with st.container(border=True):
+        since = numbers.span(job.started or job.created, None, ctx.lang)
+        words = t(f"job.{job.state}", what=t(f"job.{kind}"))
+        parts.heading(words, t("job.since", name=job.name, since=since) if job.name else since)
+        st.progress(job.fraction)
+        now = STAGES[kind].index(job.stage) if job.stage in STAGES[kind] else -1
+        rows = "".join(
+            f'<li class="{"cg-past" if i < now else "cg-now" if i == now else ""}">'
+            f"{safe.text(t(f'stage.{stage}'))}</li>"
+            for i, stage in enumerate(STAGES[kind])
+        )
+        st.html(f'<ul class="cg-stages">{rows}</ul>')
+        stopping = (Path(ctx.home) / "jobs" / job_id / "cancel").exists()
+        if st.button(
+            t("job.stopping") if stopping else t("job.cancel"), disabled=stopping, key=f"cancel_{kind}"
+        ):
+            jobs.cancel(job_id, ctx.home)
+            st.rerun(scope="fragment")
+        st.caption(t("job.outlives"))
