@@ -21,7 +21,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from geo.errors import CancelledError, ChigaiError
-from ui import palette
+from ui import numbers, palette
+from ui.text import TEXTS, Words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,21 +38,13 @@ class Lang(StrEnum):
     en = "en"
 
 
-STAGES = {
-    "read": ("读取", "reading"),
-    "check": ("检查", "checking"),
-    "neighbours": ("找邻接", "finding neighbours"),
-    "levels": ("取高程", "taking levels"),
-    "blocks": ("并池", "joining"),
-    "outlines": ("画边界", "drawing outlines"),
-    "sites": ("组示范点", "forming sites"),
-    "write": ("写出", "writing"),
+DEMO_STAGES = {
     "districts": ("布置灌区", "placing districts"),
     "parcels": ("画池块", "drawing paddies"),
     "barriers": ("画渠路", "drawing canals and roads"),
     "done": ("完成", "done"),
 }
-ACTIONS = {"mended": ("已修复", "mended"), "left_out": ("已剔除", "left out"), "kept": ("保留", "kept")}
+"""What geo.synthetic tells of; the stages of a plan have their names in ui.text."""
 
 
 def plain(value: object) -> str:
@@ -80,6 +73,10 @@ class Screen:
     def pick(self, zh: str, en: str) -> str:
         return zh if self.lang is Lang.zh else en
 
+    def stage(self, name: str) -> str:
+        """The name on screen of a stage of the demo or of a plan."""
+        return self.pick(*(DEMO_STAGES.get(name) or TEXTS.get(f"stage.{name}") or (name, name)))
+
     def say(self, zh: str, en: str) -> None:
         self.out.print(plain(self.pick(zh, en)), soft_wrap=True)
 
@@ -90,7 +87,7 @@ class Screen:
         """A table whose columns are to the right where they hold figures."""
         table = Table(title=self.pick(*title), title_justify="left", header_style="bold")
         for i, head in enumerate(heads):
-            figures = all(re.fullmatch(r"[-–\d., %]*", row[i]) for row in rows)
+            figures = all(re.fullmatch(r"[-–\d., %]*(m³|万元|k yuan)?", row[i]) for row in rows)
             table.add_column(self.pick(*head), justify="right" if figures else "left", overflow="fold")
         for row in rows:
             table.add_row(*map(plain, row))
@@ -110,9 +107,7 @@ class Screen:
         )
         with Progress(*columns, console=self.err, transient=True) as bar:
             task = bar.add_task("", total=1.0)
-            yield lambda stage, fraction: bar.update(
-                task, description=self.pick(*STAGES.get(stage, (stage, stage))), completed=fraction
-            )
+            yield lambda stage, fraction: bar.update(task, description=self.stage(stage), completed=fraction)
 
     def _lines(self) -> Callable[[str, float], None]:
         began, last = time.monotonic(), ""
@@ -121,8 +116,7 @@ class Screen:
             nonlocal last
             if stage != last:
                 last = stage
-                title = self.pick(*STAGES.get(stage, (stage, stage)))
-                self.err.print(f"{time.monotonic() - began:6.1f} s  {title}")
+                self.err.print(f"{time.monotonic() - began:6.1f} s  {self.stage(stage)}")
 
         return line
 
@@ -193,9 +187,9 @@ def print_findings(screen: Screen, rows: pd.DataFrame) -> None:
         [
             row["kind"],
             palette.SEVERITIES[row["severity"]].name(screen.lang),
-            screen.pick(*ACTIONS[row["action"]]),
-            f"{row['count']:,}",
-            f"{row['area_mu']:,.1f}",
+            Words(screen.lang.value)(f"action.{row['action']}"),
+            numbers.plain(row["count"]),
+            numbers.mu(row["area_mu"], screen.lang.value, unit=False),
             screen.pick(row["zh"], row["en"]),
         ]
         for row in rows.to_dict("records")
@@ -206,15 +200,9 @@ def print_findings(screen: Screen, rows: pd.DataFrame) -> None:
         screen.say("没有发现问题。", "Nothing was found.")
 
 
-def _range(low: float | None, high: float | None) -> str:
-    if low is None:
-        return "–"
-    return f"{low:,.0f}" if high is None or high == low else f"{low:,.0f}–{high:,.0f}"
-
-
 def print_counties(screen: Screen, meta: dict[str, Any]) -> None:
     """What the plan reaches in each county, against its target; `meta` is plan.json."""
-    earthwork = meta["earthwork"]
+    lang = screen.lang.value
     heads = [
         ("县区", "county"),
         ("小池", "parcels"),
@@ -222,31 +210,28 @@ def print_counties(screen: Screen, meta: dict[str, Any]) -> None:
         ("大池", "blocks"),
         ("达标 亩", "meets the minimum mu"),
         ("占比", "share"),
-        ("挖方 m³", "cut m³"),
-        ("费用 万元", "cost 10,000 yuan"),
+        ("挖方", "cut"),
+        ("费用", "cost"),
         ("示范点内 亩", "in sites mu"),
         ("任务 亩", "target mu"),
-        ("差 亩", "gap mu"),
+        ("差额 亩", "missing mu"),
     ]
-    rows = []
-    for row in [*meta["counties"], meta["totals"]]:
-        total = row is meta["totals"]
-        name = screen.pick("合计", "total") if total else row[f"name_{screen.lang.value}"]
-        rows.append(
-            [
-                name,
-                f"{row['parcels']:,}",
-                f"{row['parcels_mu']:,.0f}",
-                f"{row['blocks']:,}",
-                f"{row['compliant_mu']:,.0f}",
-                f"{row['share']:.1%}",
-                f"{row['cut_m3']:,.0f}" if earthwork else "–",
-                f"{row['cost_yuan'] / 10_000:,.1f}",
-                f"{row['site_mu']:,.0f}",
-                _range(row["floor_mu"], row["ceiling_mu"]),
-                f"{row['gap_mu']:,.0f}" if row["floor_mu"] is not None else "–",
-            ]
-        )
+    rows = [
+        [
+            screen.pick("合计", "total") if row is meta["totals"] else row[f"name_{lang}"],
+            numbers.plain(row["parcels"]),
+            numbers.plain(row["parcels_mu"]),
+            numbers.plain(row["blocks"]),
+            numbers.plain(row["compliant_mu"]),
+            numbers.percent(row["share"]),
+            numbers.volume(row["cut_m3"] if meta["earthwork"] else None),
+            numbers.money(row["cost_yuan"], lang),
+            numbers.plain(row["site_mu"]),
+            numbers.mu_range(row["floor_mu"], row["ceiling_mu"], lang, unit=False),
+            numbers.NONE if row["floor_mu"] is None else numbers.plain(row["gap_mu"]),
+        ]
+        for row in [*meta["counties"], meta["totals"]]
+    ]
     screen.table(("各县区", "By county"), heads, rows)
 
 
@@ -256,7 +241,11 @@ def print_stopped(screen: Screen, meta: dict[str, Any]) -> None:
     if not stopped:
         return
     rows = [
-        [palette.REASONS[reason].name(screen.lang), f"{mu:,.0f}", f"{mu / whole:.1%}"]
+        [
+            palette.REASONS[reason].name(screen.lang),
+            numbers.mu(mu, screen.lang.value, unit=False),
+            numbers.percent(mu / whole),
+        ]
         for reason, mu in sorted(stopped.items(), key=lambda item: -item[1])
     ]
     heads = [("未达标原因", "why not"), ("面积 亩", "area mu"), ("占比", "share")]
