@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 import typer.main
 
 import cli
+from geo.findings import KINDS
+from geo.schemas import REASONS
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = ["README.md", "README.zh-CN.md"]
@@ -57,3 +60,15 @@ def test_every_link_leads_to_a_file(readme: str) -> None:
 
 def test_the_picture_of_the_map_is_small() -> None:
     assert (ROOT / "docs/map.png").stat().st_size <= 400 * 1024
+
+
+def test_the_guide_explains_every_finding_and_every_reason() -> None:
+    guide = (ROOT / "docs/guide.zh-CN.md").read_text("utf-8")
+    told = {
+        node.args[0].value
+        for path in (ROOT / "geo").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding"
+        if node.args and isinstance(node.args[0], ast.Constant)
+    }
+    assert [kind for kind in sorted({*KINDS, *told, *REASONS}) if f"`{kind}`" not in guide] == []
