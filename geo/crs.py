@@ -1,0 +1,375 @@
+"""Coordinate systems: the plan's own, what a file may be in, and transforming without silent loss."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, cast
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from pyproj import CRS
+from pyproj.aoi import AreaOfInterest
+from pyproj.exceptions import CRSError, ProjError
+from pyproj.transformer import Transformer, TransformerGroup
+
+from geo.errors import ChigaiError
+
+Bounds = tuple[float, float, float, float]
+
+JIXI: Bounds = (130.3, 44.8, 134.1, 46.9)
+"""West, south, east, north of Jixi, degrees, rounded outwards."""
+
+CGCS2000 = 4490
+CHINA_LON = (73.5, 136.5)
+FIRST_CM, LAST_CM = 75, 135
+NORTHING = (1.8e6, 6.2e6)
+"""Northings of China on a Gauss-Krüger grid, metres (16.7° to 53.6° N, rounded outwards)."""
+EASTING = (1.0e5, 9.0e5)
+"""Eastings without zone prefix, metres: 500,000 and up to 400 km to each side."""
+
+
+@dataclass(frozen=True)
+class CrsProposal:
+    """A coordinate system that the numbers of a file could be in.
+
+    zh, en: its name and what speaks for it. why: "degrees", "prefix", "central_meridian" or "utm".
+    lands_in_jixi: whether the data would then lie inside Jixi's bounds.
+    """
+
+    epsg: int
+    zh: str
+    en: str
+    why: str
+    lands_in_jixi: bool
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A Gauss-Krüger grid of China: scale 1, false easting 500,000 m with or without zone prefix."""
+
+    meridian: int
+    prefix: int | None
+    """Zone number written before the easting: 13–23 (6° zones), 25–45 (3° zones); None without."""
+
+    @property
+    def shift(self) -> float:
+        """Metres that the prefix adds to the easting."""
+        return (self.prefix or 0) * 1e6
+
+
+def parse(value: Any) -> CRS:
+    """The CRS of an EPSG number, a WKT or a CRS object; horizontal part only. ChigaiError when unknown."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            crs = CRS.from_user_input(value)
+    except CRSError as error:
+        raise ChigaiError(
+            f"坐标系“{value}”无法识别。",
+            f"The coordinate system '{value}' is not known.",
+            do_zh="请给出 EPSG 编号，例如 --crs 4553（CGCS2000 / 3 度带 中央经线 132°）。",
+            do_en="Give an EPSG number, such as --crs 4553 (CGCS2000 / 3-degree, central meridian 132° E).",
+        ) from error
+    if crs.is_compound:
+        crs = crs.sub_crs_list[0]
+    return crs.to_2d() if len(crs.axis_info) > 2 else crs
+
+
+def known(value: Any) -> CRS | None:
+    """The CRS a file declares, or None when it declares none, an engineering one or nonsense."""
+    if not value:
+        return None
+    try:
+        crs = parse(value)
+    except ChigaiError:
+        return None
+    return crs if crs.is_geographic or crs.is_projected else None
+
+
+def name(crs: CRS) -> str:
+    """'EPSG:4553 CGCS2000 / 3-degree Gauss-Kruger CM 132E', or the name alone where no code fits."""
+    code = epsg(crs)
+    return f"EPSG:{code} {crs.name}" if code else crs.name
+
+
+@lru_cache(maxsize=64)
+def epsg(crs: CRS) -> int | None:
+    """EPSG code of a CRS, None when it has none."""
+    return crs.to_epsg(min_confidence=70)
+
+
+def _plain(crs: CRS) -> CRS:
+    """The CRS without a bound transformation (TOWGS84) around it."""
+    return crs.source_crs if crs.is_bound and crs.source_crs is not None else crs
+
+
+def is_modern(crs: CRS) -> bool:
+    """True for datums on GRS80, WGS84 or CGCS2000 ellipsoids, which agree within about a metre or two."""
+    ellipsoid = _plain(crs).ellipsoid
+    return ellipsoid is not None and abs(ellipsoid.semi_major_metre - 6378137.0) < 0.5 and not crs.is_bound
+
+
+@lru_cache(maxsize=64)
+def grid(crs: CRS) -> Grid | None:
+    """The Gauss-Krüger grid of China that a projected CRS is, whatever its datum and its name; else None."""
+    crs = _plain(crs)
+    operation = crs.coordinate_operation
+    if not crs.is_projected or operation is None:
+        return None
+    method = operation.method_name.lower()
+    if "transverse mercator" not in method and "gauss" not in method:
+        return None
+    values = {p.name.lower(): float(cast(float, p.value)) for p in operation.params if p.unit_name != ""}
+    meridian = values.get("longitude of natural origin")
+    easting = values.get("false easting")
+    scale = values.get("scale factor at natural origin", 1.0)
+    if meridian is None or easting is None or abs(scale - 1) > 1e-9 or abs(meridian - round(meridian)) > 1e-6:
+        return None
+    cm = round(meridian)
+    prefix = round((easting - 500000) / 1e6)
+    if abs(easting - 500000 - prefix * 1e6) > 1 or cm % 3 or not FIRST_CM <= cm <= LAST_CM:
+        return None
+    if prefix == 0:
+        return Grid(cm, None)
+    return Grid(cm, prefix) if meridian_of_prefix(prefix) == cm else None
+
+
+def meridian_of_prefix(prefix: int) -> int | None:
+    """Central meridian in degrees of a zone number: 25–45 (3° zones), 13–23 (6° zones); else None."""
+    if 25 <= prefix <= 45:
+        return prefix * 3
+    return prefix * 6 - 3 if 13 <= prefix <= 23 else None
+
+
+def without_prefix(meridian: int) -> CRS:
+    """CGCS2000 / 3-degree Gauss-Krüger with this central meridian (75, 78 … 135), no zone prefix."""
+    return CRS.from_epsg(4534 + (meridian - FIRST_CM) // 3)
+
+
+def with_prefix(prefix: int) -> CRS:
+    """CGCS2000 / Gauss-Krüger of a zone number, with prefix: 25–45 (3° zones), 13–23 (6° zones)."""
+    return CRS.from_epsg(4513 + prefix - 25 if prefix >= 25 else 4491 + prefix - 13)
+
+
+def utm(lon: float, lat: float) -> CRS:
+    """WGS84 UTM zone of a point in degrees."""
+    zone = int((lon + 180) // 6) % 60 + 1
+    return CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
+
+
+def plan_crs(lonlat_bounds: Bounds) -> CRS:
+    """The CRS to plan in, for data within (west, south, east, north) in degrees.
+
+    Inside China: the CGCS2000 3° zone without prefix (EPSG 4534–4554) whose meridian is nearest the middle;
+    elsewhere the WGS84 UTM zone of the middle.
+    """
+    west, south, east, north = lonlat_bounds
+    lon, lat = (west + east) / 2, (south + north) / 2
+    if CHINA_LON[0] <= lon <= CHINA_LON[1]:
+        meridian = min(max(round(lon / 3) * 3, FIRST_CM), LAST_CM)
+        zone = without_prefix(meridian)
+        area = zone.area_of_use
+        # the zones' own extents follow the border: Korea and Kyushu share longitudes with China
+        if area is not None and area.south - 0.5 <= lat <= area.north + 0.5 and lon <= area.east + 0.5:
+            return zone
+    return utm(lon, lat)
+
+
+def inside(bounds: Bounds, frame: Bounds) -> bool:
+    """True when the middle of bounds lies in frame (both west, south, east, north)."""
+    x, y = (bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2
+    return frame[0] <= x <= frame[2] and frame[1] <= y <= frame[3]
+
+
+def to_lonlat(x: np.ndarray, y: np.ndarray, crs: CRS) -> tuple[np.ndarray, np.ndarray]:
+    """Longitudes and latitudes in degrees on the CRS's own datum; infinite where a point cannot be placed."""
+    plain = _plain(crs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        to = Transformer.from_crs(plain, plain.geodetic_crs or CGCS2000, always_xy=True)
+        lon, lat = to.transform(x, y)
+    return np.asarray(lon), np.asarray(lat)
+
+
+def lonlat(bounds: Bounds, crs: CRS) -> Bounds:
+    """Bounds in degrees of bounds in a CRS; infinite where they cannot be placed."""
+    lon, lat = to_lonlat(np.array([bounds[0], bounds[2]]), np.array([bounds[1], bounds[3]]), crs)
+    return float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())
+
+
+def proposals(bounds: Bounds) -> list[CrsProposal]:
+    """What raw coordinates within (x0, y0, x1, y1) could be in, likeliest first.
+
+    Only CGCS2000 and WGS84 are proposed: a file on an older datum cannot be told by its numbers.
+    """
+    x, y = (bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2
+    if abs(x) <= 180 and abs(y) <= 90:
+        here = inside(bounds, JIXI)
+        return [
+            CrsProposal(
+                4490, "CGCS2000 经纬度（度）", "CGCS2000 longitude/latitude, degrees", "degrees", here
+            ),
+            CrsProposal(4326, "WGS 84 经纬度（度）", "WGS 84 longitude/latitude, degrees", "degrees", here),
+        ]
+    if not NORTHING[0] <= y <= NORTHING[1]:
+        return []
+    prefix = int(x // 1e6)
+    meridian = meridian_of_prefix(prefix)
+    if meridian is not None:
+        crs = with_prefix(prefix)
+        width = 3 if prefix >= 25 else 6
+        zh = f"CGCS2000 {width} 度带第 {prefix} 带（东坐标带带号 {prefix}，中央经线 {meridian}°）"
+        en = f"CGCS2000 / {width}-degree zone {prefix} (eastings carry the prefix {prefix}, central meridian {meridian}° E)"
+        return [CrsProposal(cast(int, crs.to_epsg()), zh, en, "prefix", inside(lonlat(bounds, crs), JIXI))]
+    if not EASTING[0] <= x <= EASTING[1]:
+        return []
+    found = []
+    for meridian in range(FIRST_CM, LAST_CM + 1, 3):
+        crs = without_prefix(meridian)
+        zh = f"CGCS2000 3 度带，中央经线 {meridian}°，东坐标不带带号"
+        en = f"CGCS2000 / 3-degree, central meridian {meridian}° E, eastings without zone prefix"
+        here = inside(lonlat(bounds, crs), JIXI)
+        found.append(CrsProposal(cast(int, crs.to_epsg()), zh, en, "central_meridian", here))
+    for zone in (52, 53):
+        crs = CRS.from_epsg(32600 + zone)
+        if inside(lonlat(bounds, crs), JIXI):
+            found.append(
+                CrsProposal(32600 + zone, f"WGS 84 UTM {zone} 带", f"WGS 84 / UTM zone {zone}N", "utm", True)
+            )
+    # the zone nearest to Jixi's middle first, as most of the data lie there
+    middle = (JIXI[0] + JIXI[2]) / 2
+    order = {p.epsg: (not p.lands_in_jixi, p.why == "utm") for p in found}
+    return sorted(found, key=lambda p: (*order[p.epsg], abs(_meridian(p.epsg) - middle)))
+
+
+def _meridian(code: int) -> float:
+    found = grid(CRS.from_epsg(code))
+    return found.meridian if found else (code - 32600) * 6 - 183
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How coordinates get from one CRS to another: the steps, and how far off they may be, metres."""
+
+    steps: tuple[Transformer, ...]
+    offset_x: float
+    accuracy_m: float | None
+    operation: str
+
+
+def shift(source: CRS, target: CRS, around: Bounds | None = None) -> Shift:
+    """The way from source to target that holds no ballpark step between unlike datums.
+
+    around: where the data lie, degrees; it picks the operation meant for that place.
+    CGCS2000, WGS84 and their like count as one datum (within a metre or two); every other datum has to have
+    a defined transformation to WGS84, else ChigaiError.
+    """
+    here, there = grid(source), grid(target)
+    if (
+        here
+        and there
+        and here.meridian == there.meridian
+        and is_modern(source)
+        and is_modern(target)
+        and source.geodetic_crs == target.geodetic_crs
+    ):
+        # the same grid, but for the zone number before the easting: exact
+        return Shift((), there.shift - here.shift, 0.0, "")
+    if is_modern(source) and is_modern(target):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            step = Transformer.from_crs(source, target, always_xy=True)
+        return Shift((step,), 0.0, 0.0, "")
+    area = AreaOfInterest(*around) if around and np.isfinite(around).all() else None
+    wgs84 = CRS.from_epsg(4326)
+    steps: list[Transformer] = []
+    accuracy, operation = 0.0, ""
+    for a, b in ((source, wgs84), (wgs84, target)):
+        if a == b:
+            continue
+        if is_modern(a) and is_modern(b):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                steps.append(Transformer.from_crs(a, b, always_xy=True))
+            continue
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                group = TransformerGroup(
+                    a, b, always_xy=True, area_of_interest=cast(Any, area), allow_ballpark=False
+                )
+            choices = group.transformers
+        except ProjError:
+            choices = []
+        if not choices or _is_null_shift(a) or _is_null_shift(b):
+            raise _no_transformation(source, target)
+        steps.append(choices[0])
+        accuracy = max(accuracy, choices[0].accuracy if choices[0].accuracy >= 0 else 0.0)
+        operation = (
+            choices[0]
+            .description.replace("axis order change (2D) + ", "")
+            .replace(" + axis order change (2D)", "")
+        )
+    return Shift(tuple(steps), 0.0, accuracy or None, operation)
+
+
+def _is_null_shift(crs: CRS) -> bool:
+    """True when an old datum carries a TOWGS84 of zeros: a placeholder, no transformation."""
+    if not crs.is_bound or crs.coordinate_operation is None:
+        return False
+    return all(v == 0 for v in crs.coordinate_operation.towgs84)
+
+
+def _no_transformation(source: CRS, target: CRS) -> ChigaiError:
+    return ChigaiError(
+        f"{source.name} 到 {target.name} 没有可靠的转换参数：硬套会有几十到几百米的偏差。",
+        f"There is no sound transformation from {source.name} to {target.name}: "
+        "a makeshift one would be off by tens to hundreds of metres.",
+        do_zh="请用本地测绘部门的七参数把数据转换到 CGCS2000 后再读入；"
+        "如果数据其实已是 CGCS2000（只是 .prj 写错），请用 --crs 指明，例如 --crs 4553。",
+        do_en="Transform the data to CGCS2000 with the surveying bureau's seven parameters first; "
+        "if they are in CGCS2000 already and only the .prj is wrong, say so with --crs, such as --crs 4553.",
+    )
+
+
+def apply(geometries: np.ndarray, way: Shift) -> np.ndarray:
+    """Geometries moved along a Shift; heights stay; null stays null. Points that cannot be placed get inf."""
+    if not way.steps and not way.offset_x:
+        return geometries
+    has_z = bool(shapely.has_z(geometries).any())
+
+    def move(points: np.ndarray) -> np.ndarray:
+        x, y = points[:, 0], points[:, 1]
+        for step in way.steps:
+            x, y = step.transform(x, y)
+        moved = points.copy()
+        moved[:, 0], moved[:, 1] = x + way.offset_x, y
+        return moved
+
+    flat = shapely.transform(geometries, move)
+    if not has_z:
+        return cast(np.ndarray, flat)
+    raised = shapely.has_z(geometries)
+    flat[raised] = shapely.transform(geometries[raised], move, include_z=True)
+    return cast(np.ndarray, flat)
+
+
+def transform(frame: gpd.GeoDataFrame, to: Any) -> gpd.GeoDataFrame:
+    """The frame in another CRS (x east, y north); ChigaiError when it has none or only a ballpark way leads there."""
+    if frame.crs is None:
+        raise ChigaiError(
+            "数据没有坐标系。",
+            "The data have no coordinate system.",
+            do_zh="请用 --crs 指明 EPSG 编号。",
+            do_en="Name it with --crs and an EPSG number.",
+        )
+    source, target = parse(frame.crs), parse(to)
+    if source == target:
+        return frame
+    bounds = cast(Bounds, tuple(frame.total_bounds))
+    around = lonlat(bounds, source) if np.isfinite(bounds).all() else None
+    moved = apply(np.asarray(frame.geometry.array, dtype=object), shift(source, target, around))
+    return frame.set_geometry(gpd.GeoSeries(moved, index=frame.index, crs=target))

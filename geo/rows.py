@@ -1,0 +1,394 @@
+"""The rows of one layer as they are in the file: columns, geometries, row numbers; spoilt rows set apart by number."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+
+from geo import encodings, shapefiles, sources
+from geo.errors import ChigaiError
+from geo.schemas import Finding
+from geo.sources import Layer
+
+import pyogrio  # isort: skip  (after geo.sources, which decides the drivers)
+
+MAX_VERTICES = 100_000
+LISTED = 1000
+"""Rows that get a finding of their own, per kind; the rest are counted in one."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a layer is without its rows. crs: as the file says it, None when it does not; rows: −1 when unknown."""
+
+    columns: list[str]
+    crs: Any
+    crs_by_default: bool
+    """The format has a default CRS and the file names none (GeoJSON, GeoParquet)."""
+    geometry_type: str | None
+    rows: int
+
+
+@dataclass(frozen=True)
+class Rows:
+    """table: the columns asked for; geometries: n, null where missing or spoilt; source_row: n, from 1."""
+
+    table: pa.Table
+    geometries: np.ndarray
+    source_row: np.ndarray
+    findings: list[Finding]
+
+
+def per_row(
+    rows: Sequence[int] | np.ndarray,
+    kind: str,
+    zh: str,
+    en: str,
+    *,
+    severity: Any = "error",
+    action: Any = "left_out",
+) -> list[Finding]:
+    """A finding for each of the rows (numbered from 1); beyond LISTED, one that counts the rest."""
+    found = [Finding(kind, severity, action, zh, en, row=int(r)) for r in rows[:LISTED]]
+    if len(rows) > LISTED:
+        rest = len(rows) - LISTED
+        found.append(
+            Finding(kind, severity, action, f"另有 {rest:,} 行同样：{zh}", f"{rest:,} more rows: {en}")
+        )
+    return found
+
+
+def _options(layer: Layer, encoding: str | None) -> dict[str, Any]:
+    if layer.dataset.driver == "ESRI Shapefile":
+        return {"encoding": "GB18030" if encoding == "GBK" else encoding or "ISO-8859-1"}
+    if layer.dataset.driver == "GPKG" and not any(
+        layer.dataset.path.parent.glob(layer.dataset.path.name + "-*")
+    ):
+        # no lock and no side files in the user's folder
+        return {"IMMUTABLE": "YES"}
+    return {}
+
+
+def head(layer: Layer) -> Head:
+    """The layer's columns, CRS and size, without reading its rows."""
+    path, driver = layer.dataset.path, layer.dataset.driver
+    if driver == "Parquet":
+        return _parquet_head(layer)
+    with sources.readable(layer.dataset.name):
+        info = pyogrio.read_info(path, layer=layer.inner, **_options(layer, None))
+    if info["driver"] != driver:
+        raise ChigaiError(
+            f"文件内容是 {info['driver']}，已拒绝读取。",
+            f"The file's content is {info['driver']}; it was refused.",
+            file=layer.dataset.name,
+        )
+    columns = [str(c) for c in info["fields"]]
+    if driver == "ESRI Shapefile" and (dbf := shapefiles.part(path, ".dbf")) is not None:
+        columns = list(encodings.column_names(dbf))
+    by_default = driver == "GeoJSON" and not sources.is_json_with_crs(path)
+    return Head(columns, info["crs"], by_default, info["geometry_type"], int(info["features"]))
+
+
+def _parquet_head(layer: Layer) -> Head:
+    with sources.readable(layer.dataset.name):
+        file = pq.ParquetFile(layer.dataset.path)
+        geo = _geo(file, layer)
+    primary = geo["columns"][geo["primary_column"]]
+    types = primary.get("geometry_types") or ["Unknown"]
+    columns = [
+        field.name
+        for field in file.schema_arrow
+        if field.name not in geo["columns"] and not pa.types.is_nested(field.type)
+    ]
+    crs = primary.get("crs", "OGC:CRS84")
+    return Head(columns, crs, "crs" not in primary, types[0], file.metadata.num_rows)
+
+
+def _geo(file: pq.ParquetFile, layer: Layer) -> dict[str, Any]:
+    raw = (file.schema_arrow.metadata or {}).get(b"geo")
+    found = json.loads(raw) if raw else None
+    if not found or found.get("primary_column") not in found.get("columns", {}):
+        raise ChigaiError(
+            "这个 Parquet 文件里没有图形（不是 GeoParquet）。",
+            "This Parquet file holds no geometry (it is no GeoParquet).",
+            do_zh="请用 GeoPandas 或 QGIS 导出为 GeoParquet。",
+            do_en="Export it as GeoParquet with GeoPandas or QGIS.",
+            file=layer.dataset.name,
+        )
+    return dict(found)
+
+
+def read(
+    layer: Layer,
+    columns: Collection[str],
+    *,
+    where: str | None = None,
+    encoding: str | None = None,
+    limit: int | None = None,
+    lines: bool = False,
+) -> Rows:
+    """The rows of a layer.
+
+    columns: the ones to read. where: an SQL condition. limit: at most so many rows (a preview).
+    lines: keep lines too (barriers); else only polygons stay, and the rest is set aside with findings.
+    """
+    if layer.dataset.driver == "Parquet":
+        table, wkb, source_row = _read_parquet(layer, columns, where, limit)
+    else:
+        table, wkb, source_row = _read_ogr(layer, columns, where, encoding, limit)
+    if len(source_row) == 0:
+        raise _nothing(layer, where)
+    geometries, spoilt, mended = _geometries(wkb)
+    findings: list[Finding] = []
+    if layer.dataset.driver == "ESRI Shapefile":
+        spoilt |= _spoilt_records(layer, geometries, source_row)
+    geometries[spoilt] = None
+    findings += per_row(
+        source_row[spoilt],
+        "unreadable_geometry",
+        "图形数据已损坏，读不出来，该行不参与规划。",
+        "The row's geometry is spoilt and cannot be read; the row is left out.",
+    )
+    findings += per_row(
+        source_row[mended & ~spoilt],
+        "ring_not_closed",
+        "边界线没有闭合，已闭合。",
+        "The outline was not closed; it was closed.",
+        severity="warning",
+        action="mended",
+    )
+    findings += _screen(geometries, source_row)
+    keep, set_aside = _of_kind(geometries, source_row, lines)
+    findings += set_aside
+    if not keep.all():
+        table, geometries, source_row = table.filter(pa.array(keep)), geometries[keep], source_row[keep]
+    return Rows(table, geometries, source_row, findings)
+
+
+def _nothing(layer: Layer, where: str | None) -> ChigaiError:
+    if where:
+        return ChigaiError(
+            f"没有一行满足条件：{where}",
+            f"No row meets the condition: {where}",
+            do_zh="请检查条件里的列名和取值。",
+            do_en="Check the column and the values in it.",
+            file=layer.dataset.name,
+            layer=layer.name,
+        )
+    return ChigaiError(
+        "图层是空的，一行也没有。",
+        "The layer is empty: it has no rows.",
+        do_zh="请检查导出时的选择范围。",
+        do_en="Check what was selected when it was exported.",
+        file=layer.dataset.name,
+        layer=layer.name,
+    )
+
+
+def _read_ogr(
+    layer: Layer, columns: Collection[str], where: str | None, encoding: str | None, limit: int | None
+) -> tuple[pa.Table, pa.ChunkedArray, np.ndarray]:
+    options = _options(layer, encoding)
+    path, driver = layer.dataset.path, layer.dataset.driver
+    try:
+        with sources.readable(layer.dataset.name):
+            meta, table = pyogrio.raw.read_arrow(
+                path,
+                layer=layer.inner,
+                columns=list(columns),
+                where=where,
+                max_features=limit,
+                return_fids=True,
+                **options,
+            )
+    except ChigaiError as error:
+        raise (_bad_where(layer, where) if where else error) from error
+    name = meta["geometry_name"] or "wkb_geometry"
+    if name not in table.column_names:
+        raise ChigaiError(
+            "图层没有图形列。",
+            "The layer has no geometry.",
+            file=layer.dataset.name,
+            layer=layer.name,
+        )
+    fid = meta["fid_column"] or "OGC_FID"
+    fids = table.column(fid).to_numpy()
+    count = int(pyogrio.read_info(path, layer=layer.inner, **options)["features"])
+    if where is None and limit is None and driver != "GPKG" and 0 <= len(fids) < count:
+        raise ChigaiError(
+            f"文件不完整：应有 {count:,} 行，只读出 {len(fids):,} 行。",
+            f"The file is cut short: it should hold {count:,} rows, {len(fids):,} could be read.",
+            do_zh="请重新复制或重新导出。",
+            do_en="Copy or export it again.",
+            file=layer.dataset.name,
+        )
+    source_row = np.arange(1, len(fids) + 1)
+    if where is not None and driver == "ESRI Shapefile":
+        source_row = fids.astype(np.int64) + 1
+    elif where is not None:
+        _, every = pyogrio.raw.read_arrow(
+            path, layer=layer.inner, columns=[], read_geometry=False, return_fids=True, **options
+        )
+        order = every.column(0).to_numpy()
+        at = np.argsort(order, kind="stable")
+        source_row = at[np.searchsorted(order, fids, sorter=at)] + 1
+    return table.drop_columns([fid, name]), table.column(name), source_row
+
+
+def _bad_where(layer: Layer, where: str | None) -> ChigaiError:
+    columns = head(layer).columns
+    return ChigaiError(
+        f"筛选条件不能执行：{where}",
+        f"The condition cannot be run: {where}",
+        do_zh=f"条件写成 SQL，例如 land_type=100 或 乡镇='兴凯湖乡'。文件里的列：{'、'.join(columns[:30])}。",
+        do_en=f"Write it in SQL, such as land_type=100 or NAME='x'. The file's columns: {', '.join(columns[:30])}.",
+        file=layer.dataset.name,
+        layer=layer.name,
+    )
+
+
+def _read_parquet(
+    layer: Layer, columns: Collection[str], where: str | None, limit: int | None
+) -> tuple[pa.Table, pa.ChunkedArray, np.ndarray]:
+    with sources.readable(layer.dataset.name):
+        file = pq.ParquetFile(layer.dataset.path)
+        geo = _geo(file, layer)
+        primary = geo["primary_column"]
+        asked = (
+            []
+            if where is None
+            else [c for c in _parquet_head(layer).columns if c.casefold() in where.casefold()]
+        )
+        wanted = list(dict.fromkeys([*columns, *asked, primary]))
+        if limit is not None and where is None:
+            first = next(file.iter_batches(batch_size=limit, columns=wanted), None)
+            table = pa.Table.from_batches(
+                [] if first is None else [first], None if first else file.schema_arrow
+            )
+        else:
+            table = file.read(columns=wanted)
+    source_row = np.arange(1, table.num_rows + 1)
+    if where is not None:
+        chosen = _matching(table.select(asked), where, layer)
+        table, source_row = table.take(pa.array(chosen)), source_row[chosen]
+    shapes = table.column(primary)
+    if geo["columns"][primary].get("encoding", "WKB") != "WKB":
+        with sources.readable(layer.dataset.name):
+            frame = gpd.read_parquet(layer.dataset.path, columns=[primary])
+        shapes = pa.chunked_array(
+            [pa.array(shapely.to_wkb(frame.geometry.array)[source_row - 1], pa.binary())]
+        )
+    return table.select(list(columns)), shapes, source_row
+
+
+def _matching(table: pa.Table, where: str, layer: Layer) -> np.ndarray:
+    """Row positions that meet an SQL condition, decided by SQLite in memory with everything but reading denied."""
+    names = ", ".join('"' + c.replace('"', '""') + '"' for c in table.column_names)
+    marks = ", ".join("?" for _ in range(table.num_columns + 1))
+    values = [
+        [v if isinstance(v, (int, float, str, bytes, type(None))) else str(v) for v in column.to_pylist()]
+        for column in table.columns
+    ]
+    allowed = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION)
+    memory = sqlite3.connect(":memory:")
+    try:
+        memory.execute(f'CREATE TABLE "rows" ("chigai row" INTEGER{", " + names if names else ""})')
+        count = range(table.num_rows)
+        memory.executemany(f'INSERT INTO "rows" VALUES ({marks})', zip(count, *values, strict=True))
+        memory.set_authorizer(
+            lambda action, *_: sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
+        )
+        found = memory.execute(f'SELECT "chigai row" FROM "rows" WHERE ({where})').fetchall()
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        raise _bad_where(layer, where) from error
+    finally:
+        memory.close()
+    return np.array([r[0] for r in found], dtype=np.int64)
+
+
+def _geometries(wkb: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Geometries of WKB; which are spoilt; which had an open ring that was closed."""
+    raw = np.asarray(wkb.to_numpy(zero_copy_only=False), dtype=object)
+    found = shapely.from_wkb(raw, on_invalid="ignore")
+    failed = pd.isna(raw) != shapely.is_missing(found)
+    if failed.any():
+        found[failed] = shapely.from_wkb(raw[failed], on_invalid="fix")
+    still = failed & shapely.is_missing(found)
+    return found, still, failed & ~still
+
+
+def _spoilt_records(layer: Layer, geometries: np.ndarray, source_row: np.ndarray) -> np.ndarray:
+    """Rows of a shapefile whose record holds something else than what was read from it."""
+    said = shapefiles.records(layer.dataset.path)
+    at = source_row - 1
+    spoilt = said.filled[at] & shapely.is_missing(geometries)
+    box = said.bounds[at]
+    real = shapely.bounds(geometries)
+    size = np.maximum(np.nanmax(np.abs(real), axis=1, initial=1.0), 1.0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        differs = np.abs(box - real).max(axis=1) > 1e-9 * size + 1e-6
+    differs &= np.isfinite(real).all(axis=1)
+    # a writer that never set its boxes is sloppy, not spoilt
+    return spoilt | differs if differs.sum() * 10 <= len(differs) + 10 else spoilt
+
+
+def _screen(geometries: np.ndarray, source_row: np.ndarray) -> list[Finding]:
+    """Takes out (to null) geometries with coordinates that are no numbers, or far too many of them."""
+    points, owner = shapely.get_coordinates(geometries, return_index=True)
+    bad = np.zeros(len(geometries), dtype=bool)
+    bad[owner[~np.isfinite(points).all(axis=1)]] = True
+    counts = np.bincount(owner, minlength=len(geometries))
+    huge = counts > MAX_VERTICES
+    findings = per_row(
+        source_row[bad],
+        "non_finite_geometry",
+        "坐标不是数（NaN 或无穷大），该行不参与规划。",
+        "The row has coordinates that are no numbers (NaN or infinite); it is left out.",
+    )
+    for i in np.flatnonzero(huge & ~bad):
+        findings.append(
+            Finding(
+                "too_many_vertices",
+                "error",
+                "left_out",
+                f"一个图形有 {counts[i]:,} 个顶点，超过上限 {MAX_VERTICES:,}，该行不参与规划；请先简化。",
+                f"One geometry has {counts[i]:,} vertices, beyond the limit of {MAX_VERTICES:,}; "
+                "the row is left out: simplify it first.",
+                row=int(source_row[i]),
+            )
+        )
+    geometries[bad | huge] = None
+    return findings
+
+
+def _of_kind(geometries: np.ndarray, source_row: np.ndarray, lines: bool) -> tuple[np.ndarray, list[Finding]]:
+    """Rows to keep: polygons (and lines), null ones; collections are reduced to their polygons in place."""
+    wanted = (-1, 1, 3, 5, 6) if lines else (-1, 3, 6)
+    kinds = shapely.get_type_id(geometries)
+    findings: list[Finding] = []
+    for i in np.flatnonzero(kinds == 7):
+        parts = [p for p in shapely.get_parts(geometries[i]) if shapely.get_type_id(p) in (3, 6)]
+        polygons = [q for p in parts for q in shapely.get_parts(p)]
+        if polygons or shapely.is_empty(geometries[i]):
+            geometries[i] = shapely.multipolygons(polygons) if polygons else None
+            kinds[i] = 6
+    keep = np.isin(kinds, wanted)
+    names_zh, names_en = ("面或线", "a polygon or a line") if lines else ("面", "a polygon")
+    findings += per_row(
+        source_row[~keep],
+        "not_a_polygon",
+        f"该行图形不是{names_zh}，已放在一边。",
+        f"The row's geometry is not {names_en}; it was set aside.",
+        severity="warning",
+    )
+    return keep, findings
