@@ -12,10 +12,9 @@ import numpy as np
 import pandas as pd
 import pyproj
 import shapely
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from geo import attributes, mending, overlaps, whereabouts
+from geo import pieces as joining
 from geo.errors import ChigaiError
 from geo.findings import KINDS, Book, summarise
 from geo.schemas import MU_M2, PARCEL_TEXTS
@@ -23,10 +22,9 @@ from geo.schemas import MU_M2, PARCEL_TEXTS
 if TYPE_CHECKING:
     from geo.reading import Loaded
 
-ID_COLUMN_ROWS, ID_COLUMN_SHARE = 20, 0.3
-"""A larger part of at least so many rows sharing an id means that the column is no id."""
-PIECES = 4
-"""One field is cut into no more pieces than this where four sheets meet."""
+
+HAIR_M2 = 0.01
+"""A mending that changes the area by less is one of rounding, as reprojecting brings about."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +99,7 @@ def check(
         raise _nothing(dict(zip(*np.unique(mended.refused.astype(str), return_counts=True), strict=True)))
     step(0.3)
 
-    whole, row, feature = _unite(mended.pieces, mended.row, table, book)
+    whole, row, feature = joining.join(mended.pieces, mended.row, table, book)
     table = _declare(table, whole, row, feature, book)
     area_in = float(shapely.area(whole).sum())
     step(0.4)
@@ -121,7 +119,7 @@ def check(
         pieces, owner = pieces[~crumb], owner[~crumb]
     if not len(pieces):
         raise _nothing({"sliver_left_out": int(crumb.sum())})
-    names = _unique_ids(pieces, owner, feature, table, book)
+    names = joining.unique_ids(pieces, owner, feature, table, book)
     parcels = _assemble(pieces, owner, names, table, crs)
     _tell_slivers(parcels, book)
     points = whereabouts.inner_points(pieces)
@@ -177,14 +175,17 @@ def _tell_mended(
             some = mended.refused[refused] == kind
             book.add(str(kind), row[refused[some]], ids[refused[some]], 0.0, shapes[some])
     came = mended.refused == ""
-    some = np.flatnonzero(mended.broken & came)
-    before, after = mended.before_m2[some] / MU_M2, mended.after_m2[some] / MU_M2
-    facts = list(zip(before.tolist(), after.tolist(), mended.reason[some], strict=True))
+    change = np.abs(mended.after_m2 - mended.before_m2) / MU_M2
+    hair = change < HAIR_M2 / MU_M2
+    some = np.flatnonzero(mended.broken & came & ~hair)
+    facts = list(
+        zip(mended.before_m2[some] / MU_M2, mended.after_m2[some] / MU_M2, mended.reason[some], strict=True)
+    )
     book.add(
         "geometry_broken",
         row[some],
         ids[some],
-        np.abs(after - before),
+        change[some],
         _whole(mended, some),
         zh=[f"图形自相交或破损（{w}），已修复：面积由 {b:.3f} 亩变为 {a:.3f} 亩。" for b, a, w in facts],
         en=[
@@ -192,13 +193,13 @@ def _tell_mended(
         ],
     )
     for kind, mask in (
+        ("geometry_hairline", mended.broken & hair),
         ("geometry_mixed", mended.mixed),
         ("pieces_united", mended.joined),
         ("many_vertices", mended.thinned),
     ):
         some = np.flatnonzero(mask & came)
-        change = np.abs(mended.after_m2 - mended.before_m2)[some] / MU_M2
-        book.add(kind, row[some], ids[some], change, _whole(mended, some))
+        book.add(kind, row[some], ids[some], change[some], _whole(mended, some))
     high = int(mended.had_z.sum())
     if high:
         book.add(
@@ -215,61 +216,6 @@ def _whole(mended: mending.Mended, rows: np.ndarray) -> np.ndarray:
     some = np.flatnonzero(np.isin(mended.row, rows))
     at = np.searchsorted(rows, mended.row[some])
     return np.asarray(shapely.multipolygons(mended.pieces[some], indices=at), object)
-
-
-def _unite(
-    pieces: np.ndarray, row: np.ndarray, table: pd.DataFrame, book: Book
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Joins the pieces of one id that share an edge.
-
-    Returns (whole, row, feature): the polygons, the row whose attributes each takes, and per row of the table
-    the first row of the field that it is a piece of (itself, as a rule).
-    """
-    n = len(table)
-    feature = np.arange(n)
-    code = pd.factorize(table["parcel_id"])[0]
-    used = np.unique(row)
-    rows_of = np.bincount(code[used], minlength=n)
-    double = rows_of[code[used]] > 1
-    is_id = len(used) < ID_COLUMN_ROWS or double.mean() <= ID_COLUMN_SHARE
-    if not is_id:
-        book.add(
-            "id_not_unique",
-            zh=f"{double.sum()} 条记录（{100 * double.mean():.0f} %）与别的记录同编号，已逐一另编号；请核对编号字段。",
-            en=f"{double.sum()} rows ({100 * double.mean():.0f} %) share an id with another: new ones are given; "
-            "check which column is the id.",
-        )
-    columns = [*PARCEL_TEXTS, "consent"]
-    alike = table.groupby(["parcel_id", *columns], sort=False, dropna=False).ngroup().to_numpy()
-    # rows that differ in owner or place are different fields, as are more rows than sheets meet in
-    group = np.where(is_id & (rows_of[code] <= PIECES), alike, -1 - np.arange(n))
-    several = np.flatnonzero(np.bincount(group[row] + n, minlength=2 * n)[group[row] + n] > 1)
-    if len(several):
-        left, right = mending.touching(pieces[several], group[row[several]])
-        if len(left):
-            joined, label = mending.unite(pieces[several], left, right)
-            first = np.unique(label, return_index=True)[1]
-            links = (row[several], row[several[first]][label])
-            _, field = connected_components(coo_array((np.ones(len(label)), links), shape=(n, n)), False)
-            feature = np.unique(field, return_index=True)[1][field]
-            size = np.bincount(label)
-            once = np.flatnonzero(size > 1)
-            head = row[several[first[once]]]
-            book.add(
-                "pieces_united",
-                table["source_row"].to_numpy()[head],
-                table["parcel_id"].to_numpy(object)[head],
-                shapely.area(joined[once]) / MU_M2,
-                joined[once],
-                zh=[f"同编号的 {k} 块相接图形，已合并成一块。" for k in size[once]],
-                en=[f"{k} touching pieces under one id: united." for k in size[once]],
-            )
-            alone = np.setdiff1d(np.arange(len(pieces)), several)
-            pieces = np.concatenate([pieces[alone], joined])
-            row = np.concatenate([row[alone], row[several[first]]])
-            order = np.argsort(row, kind="stable")
-            pieces, row = pieces[order], row[order]
-    return pieces, row, feature
 
 
 def _declare(
@@ -313,61 +259,19 @@ def _tell_disjoint(
             zh = [f"与地块 {t} 图形重复，只保留后者。" for t in stays]
             en = [f"The same shape as parcel {t}, which stays." for t in stays]
         book.add(kind, row[some], ids[some], shapely.area(whole[some]) / MU_M2, whole[some], zh, en)
-    small = disjoint.common_m2 < overlaps.SMALL_M2
+    small = disjoint.pairs.m2 < overlaps.SMALL_M2
     for kind, mask in (("overlap", ~small), ("overlap_small", small)):
-        left, right, m2 = disjoint.left[mask], disjoint.right[mask], disjoint.common_m2[mask]
-        shapes, _ = mending.guarded(shapely.intersection, whole[left], whole[right])
-        facts = list(zip(ids[left], m2.tolist(), strict=True))
+        pairs = disjoint.pairs.where(mask)
+        facts = list(zip(ids[pairs.left], pairs.m2.tolist(), strict=True))
         book.add(
             kind,
-            row[right],
-            ids[right],
-            m2 / MU_M2,
-            shapes,
+            row[pairs.right],
+            ids[pairs.right],
+            pairs.m2 / MU_M2,
+            pairs.shape,
             zh=[f"与地块 {other} 重叠 {a:.4g} m²，重叠部分归后者。" for other, a in facts],
             en=[f"Overlaps parcel {other} by {a:.4g} m², which keeps that part." for other, a in facts],
         )
-
-
-def _unique_ids(
-    pieces: np.ndarray, owner: np.ndarray, feature: np.ndarray, table: pd.DataFrame, book: Book
-) -> np.ndarray:
-    """An id for each piece: the largest of those that share one keeps it, the others get #2, #3 and so on."""
-    given = table["parcel_id"].to_numpy(object)
-    names = given[owner]
-    code = pd.factorize(names)[0]
-    several = np.flatnonzero(np.bincount(code)[code] > 1)
-    if not len(several):
-        return names
-    shape = pd.factorize(shapely.to_wkb(shapely.normalize(pieces[several])), sort=True)[0]
-    order = several[np.lexsort((shape, -shapely.area(pieces[several]), names[several].astype(str)))]
-    head = np.concatenate([[True], names[order][1:] != names[order][:-1]])
-    first = order[np.maximum.accumulate(np.where(head, np.arange(len(order)), 0))]
-    taken = set(given)
-    number: dict[str, int] = {}
-    for at in order[~head]:
-        base, k = given[owner[at]], number.get(given[owner[at]], 2)
-        while f"{base}#{k}" in taken:
-            k += 1
-        names[at], number[base] = f"{base}#{k}", k + 1
-    source = table["source_row"].to_numpy()
-    other = np.ones(len(pieces), bool)
-    other[order] = feature[owner[order]] != feature[owner[first]]
-    for kind, mask in (("same_id", other), ("multipart", ~other)):
-        some = order[~head][mask[order[~head]]]
-        what = list(zip(given[owner[some]], names[some], strict=True))
-        zh = "编号 {} 重复，改为 {}。" if kind == "same_id" else "{} 有多块图形，这一块另编为 {}。"
-        en = "Id {} is used twice: {} is given." if kind == "same_id" else "{} has several parts: this is {}."
-        book.add(
-            kind,
-            source[owner[some]],
-            names[some],
-            shapely.area(pieces[some]) / MU_M2,
-            pieces[some],
-            [zh.format(*w) for w in what],
-            [en.format(*w) for w in what],
-        )
-    return names
 
 
 def _assemble(

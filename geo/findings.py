@@ -105,6 +105,9 @@ KINDS: dict[str, Kind] = {
     "multipart": Kind(
         "info", "mended", "一条记录有多块图形，已分开", "one row of several parts: taken apart"
     ),
+    "geometry_hairline": Kind(
+        "info", "mended", "图形有发丝宽的自相交，已修复", "crosses itself by a hair: mended, same area"
+    ),
     "pieces_united": Kind(
         "info", "mended", "同编号的相接图形，已合并", "touching pieces under one id: united"
     ),

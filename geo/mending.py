@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from shapely.errors import ShapelyError
 
 MAX_COORDINATE_M = 1e8
@@ -20,15 +20,25 @@ THINNING_M = 0.02
 """First tolerance of thinning; doubled until the vertices are few enough, up to 0.64 m."""
 CRUMB_M2 = 1.0
 """Smaller pieces are no field and no part of one."""
-TOUCH_M = 0.02
-"""Pieces of one id nearer than this touch: what cutting at a sheet edge and reprojecting leave between them."""
+CHUNK = 20_000
+"""Rows that one thread takes at a time: GEOS works outside the interpreter's lock."""
 
 
 def guarded(op: Callable[..., np.ndarray], *arrays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """op over whole arrays; rows on which GEOS fails become None and are marked, the others keep theirs.
 
-    Returns (result as object array of n, failed as bool array of n).
+    Returns (result as object array of n, failed as bool array of n). Long arrays run on several threads.
     """
+    n = len(arrays[0])
+    if n <= CHUNK:
+        return _guarded(op, *arrays)
+    parts = [tuple(a[i : i + CHUNK] for a in arrays) for i in range(0, n, CHUNK)]
+    with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as pool:
+        done = list(pool.map(lambda part: _guarded(op, *part), parts))
+    return np.concatenate([d[0] for d in done]), np.concatenate([d[1] for d in done])
+
+
+def _guarded(op: Callable[..., np.ndarray], *arrays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n = len(arrays[0])
     try:
         return np.asarray(op(*arrays), object).reshape(n), np.zeros(n, bool)
@@ -36,8 +46,8 @@ def guarded(op: Callable[..., np.ndarray], *arrays: np.ndarray) -> tuple[np.ndar
         if n == 1:
             return np.array([None], object), np.ones(1, bool)
     half = n // 2
-    left, left_bad = guarded(op, *(a[:half] for a in arrays))
-    right, right_bad = guarded(op, *(a[half:] for a in arrays))
+    left, left_bad = _guarded(op, *(a[:half] for a in arrays))
+    right, right_bad = _guarded(op, *(a[half:] for a in arrays))
     return np.concatenate([left, right]), np.concatenate([left_bad, right_bad])
 
 
@@ -63,7 +73,7 @@ class Mended:
 
     pieces: k valid, flat, single Polygons; row: int64[k], the raw geometry each came from, ascending.
     refused: finding kind per raw geometry, "" where at least one piece came out of it.
-    broken, joined, mixed, thinned, had_z: bool[n]; joined: only broken in that sound parts share an edge, as
+    broken, joined, mixed, thinned, had_z: bool[n]; joined: broken only in that sound parts share an edge, as
     reprojecting leaves them. before_m2, after_m2: float[n], area as given and once mended.
     reason: what GEOS says of a broken geometry, "" elsewhere.
     """
@@ -118,7 +128,7 @@ def mend(geoms: np.ndarray) -> Mended:
     pieces, row = pieces[solid], row[solid]
     after = np.bincount(row, shapely.area(pieces), n)
     refused[(refused == "") & (after <= 0)] = "geometry_collapsed"
-    joined &= np.abs(after - before) < CRUMB_M2 / 100
+    joined &= np.abs(after - before) < CRUMB_M2
     return Mended(
         pieces, row, refused, broken & ~joined, joined, mixed, thinned, had_z, before, after, reason
     )
@@ -167,72 +177,3 @@ def _thin(geoms: np.ndarray, index: np.ndarray) -> np.ndarray:
         many = many[shapely.get_num_coordinates(geoms[many]) > MAX_VERTICES]
         tolerance *= 2
     return thinned
-
-
-def touching(pieces: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (left < right) of one group that share an edge: pieces of a field that was cut.
-
-    They lie within TOUCH_M along a metre or more (a quarter of the side of a tiny one) and do not overlap.
-    """
-    left, right = shapely.STRtree(pieces).query(pieces, predicate="dwithin", distance=TOUCH_M)
-    keep = (left < right) & (group[left] == group[right])
-    left, right = left[keep], right[keep]
-    area = np.minimum(shapely.area(pieces[left]), shapely.area(pieces[right]))
-    common, failed = guarded(shapely.intersection, pieces[left], pieces[right])
-    apart = ~failed & (np.nan_to_num(shapely.area(common)) < 0.01 * area)
-    near, failed = guarded(
-        lambda a, b: shapely.intersection(shapely.boundary(a), shapely.buffer(b, TOUCH_M, quad_segs=2)),
-        pieces[left],
-        pieces[right],
-    )
-    along = np.nan_to_num(shapely.length(near)) - 2 * TOUCH_M
-    keep = apart & ~failed & (along >= np.minimum(1.0, 0.25 * np.sqrt(area)))
-    return left[keep], right[keep]
-
-
-def unite(pieces: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Joins pieces linked by the pairs into single Polygons.
-
-    Returns (whole, label): label int64[n] is the whole that each piece went into. Pieces whose union stays in
-    parts are left as they were.
-    """
-    n = len(pieces)
-    links = coo_array((np.ones(len(left)), (left, right)), shape=(n, n))
-    _, label = connected_components(links, directed=False)
-    size = np.bincount(label)
-    wholes: dict[int, object] = {}
-    apart = np.zeros(n, bool)
-    order = np.argsort(label, kind="stable")
-    start = np.concatenate([[0], np.cumsum(size)])
-    for which in np.flatnonzero(size > 1):
-        members = order[start[which] : start[which + 1]]
-        whole = _one(pieces[members])
-        if whole is None:
-            apart[members] = True
-        else:
-            wholes[int(which)] = whole
-    label = np.where(apart, label.max(initial=0) + 1 + np.arange(n), label)
-    _, first, label = np.unique(label, return_index=True, return_inverse=True)
-    whole_of = pieces[first].copy()
-    if wholes:
-        merged = np.flatnonzero(np.bincount(label) > 1)
-        whole_of[merged] = [wholes[w] for w in sorted(wholes)]
-    return whole_of, label
-
-
-def _one(members: np.ndarray) -> object | None:
-    """The union as one valid Polygon, hairline gaps closed; None where it stays in parts."""
-    try:
-        whole = shapely.union_all(members)
-        if shapely.get_type_id(whole) != 3 or _pinholes(whole):
-            wide = shapely.buffer(whole, TOUCH_M, join_style="mitre", mitre_limit=20)
-            whole = shapely.buffer(wide, -TOUCH_M, join_style="mitre", mitre_limit=20)
-    except ShapelyError:
-        return None
-    return whole if shapely.get_type_id(whole) == 3 and shapely.is_valid(whole) else None
-
-
-def _pinholes(whole: shapely.Polygon) -> bool:
-    """Whether a hole is too small to be more than a gap between two cuts."""
-    holes = shapely.get_interior_ring(whole, np.arange(shapely.get_num_interior_rings(whole)))
-    return bool((shapely.area(shapely.polygons(holes)) < CRUMB_M2).any()) if len(holes) else False

@@ -38,13 +38,27 @@ def slivers(geoms: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class Pairs:
+    """m overlapping pairs: int64[m] each side, the common part and its area in m2."""
+
+    left: np.ndarray
+    right: np.ndarray
+    shape: np.ndarray
+    m2: np.ndarray
+
+    def where(self, keep: np.ndarray) -> Pairs:
+        """The pairs that the mask keeps."""
+        return Pairs(self.left[keep], self.right[keep], self.shape[keep], self.m2[keep])
+
+
+@dataclass(frozen=True)
 class Disjoint:
     """n valid single Polygons made disjoint.
 
     pieces: k Polygons; parent: int64[k], the polygon each is the rest of, ascending.
     reason: per polygon why it is left out whole ("same_shape", "outline", "covered"), "" where pieces remain.
     twin: int64[n], for "same_shape" the polygon that stays instead, else -1.
-    left, right, common_m2: the overlapping pairs that were cut; right lost the common part to left.
+    pairs: the overlaps that were cut; right lost the common part to left.
     removed: what each polygon lost, None where nothing; removed_m2: float[n].
     """
 
@@ -52,9 +66,7 @@ class Disjoint:
     parent: np.ndarray
     reason: np.ndarray
     twin: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
-    common_m2: np.ndarray
+    pairs: Pairs
     removed: np.ndarray
     removed_m2: np.ndarray
 
@@ -71,33 +83,37 @@ def separate(geoms: np.ndarray, ids: np.ndarray) -> Disjoint:
     reason = np.full(n, "", object)
     twin = _repeated(geoms, ids)
     alive = np.flatnonzero(twin < 0)
-    left, right, common = overlapping(geoms[alive])
-    left, right = alive[left], alive[right]
+    found = overlapping(geoms[alive])
+    pairs = Pairs(alive[found.left], alive[found.right], found.shape, found.m2)
 
-    same = (common > SAME * area[left]) & (common > SAME * area[right])
-    _drop_twins(twin, left[same], right[same], _order(geoms, ids, left[same], right[same], by_area=False))
+    same = (pairs.m2 > SAME * area[pairs.left]) & (pairs.m2 > SAME * area[pairs.right])
+    if same.any():
+        left, right = pairs.left[same], pairs.right[same]
+        _drop_twins(twin, left, right, _order(geoms, ids, left, right, by_area=False))
     reason[twin >= 0] = "same_shape"
-    left, right, common = _among(reason == "", left, right, common)
+    pairs = pairs.where((reason[pairs.left] == "") & (reason[pairs.right] == ""))
 
-    inner = np.concatenate([left, right])
-    outer = np.concatenate([right, left])
-    both = np.concatenate([common, common])
-    whole = (both > SAME * area[inner]) & (area[inner] < area[outer])
+    inner, outer = np.concatenate([pairs.left, pairs.right]), np.concatenate([pairs.right, pairs.left])
+    common = np.concatenate([pairs.m2, pairs.m2])
+    whole = (common > SAME * area[inner]) & (area[inner] < area[outer])
     count = np.bincount(outer[whole], minlength=n)
-    share = np.bincount(outer[whole], both[whole], n) / np.maximum(area, 1e-12)
+    share = np.bincount(outer[whole], common[whole], n) / np.maximum(area, 1e-12)
     reason[(count >= OUTLINE_PARCELS) & (share >= OUTLINE_SHARE)] = "outline"
-    left, right, common = _among(reason == "", left, right, common)
+    pairs = pairs.where((reason[pairs.left] == "") & (reason[pairs.right] == ""))
+    if not len(pairs.left):
+        return _bind(geoms, geoms[:0], alive[:0], reason, twin, pairs)
 
-    order = _order(geoms, ids, left, right, by_area=True)
-    swap = order[left] > order[right]
-    winner, loser = np.where(swap, right, left), np.where(swap, left, right)
-    pieces, parent, gone = _trim(geoms, winner, loser, common, order)
+    order = _order(geoms, ids, pairs.left, pairs.right, by_area=True)
+    swap = order[pairs.left] > order[pairs.right]
+    winner, loser = np.where(swap, pairs.right, pairs.left), np.where(swap, pairs.left, pairs.right)
+    pairs = Pairs(winner, loser, pairs.shape, pairs.m2)
+    pieces, parent, gone = _trim(geoms, pairs, order)
     reason[gone] = "covered"
-    return _bind(geoms, pieces, parent, reason, twin, winner, loser, common)
+    return _bind(geoms, pieces, parent, reason, twin, pairs)
 
 
-def overlapping(geoms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs (left < right) that share more than rounding, and the common area in m2."""
+def overlapping(geoms: np.ndarray) -> Pairs:
+    """Pairs (left < right) that share more than rounding."""
     left, right = shapely.STRtree(geoms).query(geoms, predicate="intersects")
     keep = left < right
     left, right = left[keep], right[keep]
@@ -106,15 +122,9 @@ def overlapping(geoms: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     high = np.minimum(a[:, 3], b[:, 3]) - np.maximum(a[:, 1], b[:, 1])
     keep = wide * high > NOISE_M2
     left, right = left[keep], right[keep]
-    shapes, _ = guarded(shapely.intersection, geoms[left], geoms[right])
-    common = np.nan_to_num(shapely.area(shapes))
-    keep = common > NOISE_M2
-    return left[keep], right[keep], common[keep]
-
-
-def _among(alive: np.ndarray, left: np.ndarray, right: np.ndarray, common: np.ndarray) -> tuple:
-    keep = alive[left] & alive[right]
-    return left[keep], right[keep], common[keep]
+    shape, _ = guarded(shapely.intersection, geoms[left], geoms[right])
+    m2 = np.nan_to_num(shapely.area(shape))
+    return Pairs(left, right, shape, m2).where(m2 > NOISE_M2)
 
 
 def _keys(geoms: np.ndarray) -> np.ndarray:
@@ -172,27 +182,21 @@ def _drop_twins(twin: np.ndarray, left: np.ndarray, right: np.ndarray, order: np
         open_ &= ~gone
 
 
-def _trim(
-    geoms: np.ndarray, winner: np.ndarray, loser: np.ndarray, common: np.ndarray, order: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Takes from each loser all its winners; returns (pieces, parent, losers of whom nothing is left)."""
-    losers, count = np.unique(loser, return_counts=True)
-    by_loser = winner[np.lexsort((order[winner], loser))]
+def _trim(geoms: np.ndarray, pairs: Pairs, order: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Takes from each right all its lefts; returns (pieces, parent, those of whom nothing is left)."""
+    losers, count = np.unique(pairs.right, return_counts=True)
+    # by precedence, since the last digits of a union depend on the order of its members
+    winners = pairs.left[np.lexsort((order[pairs.left], pairs.right))]
     start = np.concatenate([[0], np.cumsum(count)])
     rest = np.empty(len(losers), object)
     for c in np.unique(count):
         some = np.flatnonzero(count == c)
-        cover = geoms[by_loser[start[some][:, None] + np.arange(c)]]
-        rest[some], failed = guarded(
-            lambda g, *w: shapely.difference(g, shapely.union_all(np.column_stack(w), axis=1)),
-            geoms[losers[some]],
-            *cover.T,
-        )
+        cover = geoms[winners[start[some][:, None] + np.arange(c)]]
+        rest[some], failed = guarded(_difference, geoms[losers[some]], *cover.T)
         rest[some[failed]] = shapely.Polygon()
     pieces, index = polygons(rest)
-    largest = np.zeros(len(geoms))
-    np.maximum.at(largest, losers, np.bincount(loser, common, len(geoms))[losers])
-    pieces, index = _without_tails(pieces, index, largest[losers[index]] >= SMALL_M2)
+    lost = np.bincount(pairs.right, pairs.m2, len(geoms))
+    pieces, index = _without_tails(pieces, index, lost[losers[index]] >= SMALL_M2)
     parent = losers[index]
     area = shapely.area(pieces)
     was_sliver = slivers(geoms[losers])[index]
@@ -206,6 +210,11 @@ def _trim(
     gone = left_m2 < REMNANT * shapely.area(geoms[losers])
     keep = ~gone[index]
     return pieces[keep], parent[keep], losers[gone]
+
+
+def _difference(geoms: np.ndarray, *covers: np.ndarray) -> np.ndarray:
+    cover = covers[0] if len(covers) == 1 else shapely.union_all(np.column_stack(covers), axis=1)
+    return shapely.difference(geoms, cover)
 
 
 def _without_tails(pieces: np.ndarray, index: np.ndarray, cut: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -241,27 +250,28 @@ def _bind(
     parent: np.ndarray,
     reason: np.ndarray,
     twin: np.ndarray,
-    winner: np.ndarray,
-    loser: np.ndarray,
-    common: np.ndarray,
+    pairs: Pairs,
 ) -> Disjoint:
+    """Puts the trimmed beside the untouched, and says what each polygon lost."""
     n = len(geoms)
     untouched = reason == ""
-    untouched[loser] = False
+    untouched[pairs.right] = False
     whole = np.flatnonzero(untouched)
     pieces, parent = np.concatenate([geoms[whole], pieces]), np.concatenate([whole, parent])
     order = np.argsort(parent, kind="stable")
     pieces, parent = pieces[order], parent[order]
-    area = shapely.area(geoms)
-    removed_m2 = area - np.bincount(parent, shapely.area(pieces), n)
+    removed_m2 = shapely.area(geoms) - np.bincount(parent, shapely.area(pieces), n)
     removed_m2[whole] = 0.0
     removed = np.full(n, None, object)
+    removed[pairs.right] = pairs.shape
+    # the one common part is not all that went where there are several, or shreds went with it
+    more = np.bincount(pairs.right, minlength=n) > 1
+    more |= np.abs(removed_m2 - np.bincount(pairs.right, pairs.m2, n)) > NOISE_M2
     out = reason != ""
     removed[out] = geoms[out]
-    cut = np.setdiff1d(loser, np.flatnonzero(out))
+    cut = np.intersect1d(pairs.right, np.flatnonzero(more & ~out))
     if len(cut):
         mine = np.isin(parent, cut)
-        at = np.searchsorted(cut, parent[mine])
-        rest = shapely.multipolygons(pieces[mine], indices=at)
+        rest = shapely.multipolygons(pieces[mine], indices=np.searchsorted(cut, parent[mine]))
         removed[cut], _ = guarded(shapely.difference, geoms[cut], rest)
-    return Disjoint(pieces, parent, reason, twin, winner, loser, common, removed, removed_m2)
+    return Disjoint(pieces, parent, reason, twin, pairs, removed, removed_m2)

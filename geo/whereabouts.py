@@ -10,7 +10,8 @@ import pandas as pd
 import pyproj
 import rasterio
 import shapely
-from rasterio.errors import RasterioError
+from pyproj.exceptions import ProjError
+from rasterio.errors import CRSError, RasterioError
 from rasterio.windows import Window
 
 from geo.errors import ChigaiError
@@ -24,6 +25,8 @@ BARRIERS_AWAY_M = 1000.0
 TILE = 1024
 """Side of the squares in which a raster is looked at, cells: a large one is never read whole."""
 METRES_PER_DEGREE = 111_320.0
+EARTH_M = 2e7
+"""Half way round: the distance of what the projection cannot place."""
 
 
 def inner_points(geoms: np.ndarray) -> np.ndarray:
@@ -43,25 +46,25 @@ def lonlat(points: np.ndarray, crs: pyproj.CRS) -> np.ndarray:
 def counties_of(points: np.ndarray, counties: gpd.GeoDataFrame) -> np.ndarray:
     """Index of the county that each point (degrees) lies in, -1 outside all; int64[n]."""
     found = np.full(len(points), -1, np.int64)
-    if len(points):
-        tree = shapely.STRtree(shapely.points(points))
+    some = np.flatnonzero(np.isfinite(points).all(axis=1))
+    if len(some):
+        tree = shapely.STRtree(shapely.points(points[some]))
         which, point = tree.query(np.asarray(counties.geometry.array), predicate="intersects")
         # on a common border the one named first, whatever the tree's order
         order = np.argsort(-which, kind="stable")
-        found[point[order]] = which[order]
+        found[some[point[order]]] = which[order]
     return found
 
 
 def distances_m(points: np.ndarray, shapes: np.ndarray) -> np.ndarray:
     """Distance from each point (degrees) to its shape (degrees), m, good to 1 % within some 100 km."""
-    if not len(points):
-        return np.zeros(0)
-    nearest = shapely.get_coordinates(
-        shapely.get_point(shapely.shortest_line(shapes, shapely.points(points)), 0)
-    )
-    step = nearest - points
-    step[:, 0] *= np.cos(np.radians(points[:, 1]))
-    return np.hypot(step[:, 0], step[:, 1]) * METRES_PER_DEGREE
+    out = np.full(len(points), EARTH_M)
+    some = np.flatnonzero(np.isfinite(points).all(axis=1))
+    line = shapely.shortest_line(shapes[some], shapely.points(points[some]))
+    step = shapely.get_coordinates(shapely.get_point(line, 0)) - points[some]
+    step[:, 0] *= np.cos(np.radians(points[some, 1]))
+    out[some] = np.hypot(step[:, 0], step[:, 1]) * METRES_PER_DEGREE
+    return out
 
 
 def covered_by(dem: Path, points: np.ndarray, crs: pyproj.CRS) -> np.ndarray | None:
@@ -79,7 +82,7 @@ def covered_by(dem: Path, points: np.ndarray, crs: pyproj.CRS) -> np.ndarray | N
                 column, line = ~raster.transform * (np.asarray(x), np.asarray(y))
             inside = (column >= 0) & (line >= 0) & (column < raster.width) & (line < raster.height)
             return _has_value(raster, inside, column, line)
-    except RasterioError as error:
+    except (RasterioError, CRSError, ProjError) as error:
         raise ChigaiError(
             "高程模型无法读取，文件不是栅格或已损坏。",
             "The elevation model cannot be read: it is no raster, or it is damaged.",
