@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import uuid
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,9 +21,9 @@ from ui.terminal import Lang, Screen, guarded, language, print_counties, print_f
 # `chigai --help` answers at once.
 if TYPE_CHECKING:
     import pandas as pd
-    from geo.reading import Source
 
     from geo.checking import Checked
+    from geo.reading import Source
 
 app = typer.Typer(
     name="chigai",
@@ -157,9 +158,10 @@ def check(
     with screen.progress() as progress:
         progress("read", 0.0)
         loaded = reading.read(source)
-        lines = (
-            reading.read_barriers(reading.Source(barriers), loaded.crs)[0] if barriers else loaded.barriers
-        )
+        lines = loaded.barriers
+        if barriers is not None:
+            lines, notes = reading.read_barriers(reading.Source(barriers), loaded.crs)
+            loaded = replace(loaded, findings=[*loaded.findings, *notes])
         progress("check", 0.4)
         checked = checking.check(
             loaded,
