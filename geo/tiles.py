@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pyproj
 import shapely
 from numpy.typing import NDArray
@@ -117,6 +119,37 @@ def lonlat(geoms: NDArray[np.object_], crs: Any, shift: Shift | None = None) -> 
     if shift is not None:
         lon, lat = shift(lon, lat)
     return shapely.set_coordinates(flat, np.round(np.column_stack([lon, lat]), DECIMALS))
+
+
+def stored_crs(path: Path) -> pyproj.CRS:
+    """The CRS of a GeoParquet file, from its head alone."""
+    head = json.loads(pq.read_schema(path).metadata[b"geo"])
+    return pyproj.CRS.from_user_input(head["columns"][head["primary_column"]].get("crs") or 4326)
+
+
+def box_on_ground(box: Box, crs: pyproj.CRS, wider: float = 0.0) -> Box:
+    """A box in degrees as one in `crs` that holds all of it; made `wider` by so many degrees on each side."""
+    west, south, east, north = box
+    back = pyproj.Transformer.from_crs(4326, crs, always_xy=True)
+    x0, y0, x1, y1 = back.transform_bounds(
+        max(west - wider, -180), max(south - wider, -90), min(east + wider, 180), min(north + wider, 90)
+    )
+    return float(x0), float(y0), float(x1), float(y1)
+
+
+def inner_points(geoms: NDArray[np.object_]) -> NDArray[np.object_]:
+    """One point of each geometry, inside it, rounded to DECIMALS."""
+    points = shapely.point_on_surface(geoms)
+    return shapely.points(np.round(shapely.get_coordinates(points), DECIMALS)) if len(points) else points
+
+
+def around(layers: Sequence[Layer]) -> Box | None:
+    """West, south, east, north of all layers together; None where none has rows."""
+    boxes = [each.extent for each in layers if each.extent]
+    if not boxes:
+        return None
+    b = np.asarray(boxes)
+    return float(b[:, 0].min()), float(b[:, 1].min()), float(b[:, 2].max()), float(b[:, 3].max())
 
 
 def footprint(layers: Sequence[Layer], cells: int = 120) -> bytes:

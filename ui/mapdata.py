@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import shapely
 
 from geo import boundaries, gcj02, plans, tiles
@@ -41,6 +43,14 @@ BLOCK_COLUMNS = [
 ]
 PARCEL_COLUMNS = ["parcel_id", "field_unit", "block_id", "area_mu", "elevation_m", "reason", "size"]
 """Told of a parcel. Never the operator, nor what the file declared."""
+PARCEL_SOURCE = ["parcel_id", "county", "field_unit", "block_id", "area_mu", "elevation_m", "reason"]
+"""Read of a parcel to tell that."""
+IN_MEMORY = 400_000
+"""Parcels that are held whole; of a larger table only what is asked for is read."""
+
+
+class AbsentError(ChigaiError):
+    """There is no plan or upload of that id."""
 
 
 def known_id(value: str) -> bool:
@@ -57,8 +67,8 @@ class PlanMap:
     shift: tiles.Shift | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
 
-    def _read(self, name: str) -> gpd.GeoDataFrame:
-        return gpd.read_parquet(self.folder / f"{name}.parquet")
+    def _read(self, name: str, columns: list[str] | None = None) -> gpd.GeoDataFrame:
+        return _parquet(self.folder / f"{name}.parquet", columns=columns)
 
     @cached_property
     def counties(self) -> dict[str, dict[str, Any]]:
@@ -102,27 +112,36 @@ class PlanMap:
             return tiles.layer(frame, columns, size="area_mu", shift=self.shift)
 
     @cached_property
-    def parcels(self) -> tiles.Layer:
-        """Parcels as they are, with the reason why one is in no block that meets the minimum."""
+    def _in_memory(self) -> bool:
+        return pq.read_metadata(self.folder / "parcels.parquet").num_rows <= IN_MEMORY
+
+    @cached_property
+    def _all_parcels(self) -> tiles.Layer:
         with self._lock:
-            frame = self._read("parcels")
-            minimum = frame["county"].map(
-                {code: c.get("block_minimum_mu") for code, c in self.counties.items()}
-            )
-            large = frame["area_mu"] >= pd.to_numeric(minimum, errors="coerce").fillna(0.0)
-            frame["size"] = np.where(large, "large", "small")
-            frame = _rounded(frame, {"area_mu": 3, "elevation_m": 2})
-            return tiles.layer(frame, PARCEL_COLUMNS, size="area_mu", shift=self.shift)
+            return self._parcel_layer(self._read("parcels", columns=[*PARCEL_SOURCE, "geometry"]))
 
-    @cached_property
-    def why_not(self) -> np.ndarray:
-        """bool per parcel: in no block that meets the minimum."""
-        return self.parcels.table["reason"].notna().to_numpy()
+    def _parcel_layer(self, frame: gpd.GeoDataFrame) -> tiles.Layer:
+        minimum = frame["county"].map({code: c.get("block_minimum_mu") for code, c in self.counties.items()})
+        large = frame["area_mu"] >= pd.to_numeric(minimum, errors="coerce").fillna(0.0)
+        frame["size"] = np.where(large, "large", "small")
+        frame = _rounded(frame, {"area_mu": 3, "elevation_m": 2})
+        return tiles.layer(frame, PARCEL_COLUMNS, size="area_mu", shift=self.shift)
 
-    @cached_property
-    def rest(self) -> np.ndarray:
-        """bool per parcel: in no block at all."""
-        return self.parcels.table["block_id"].isna().to_numpy()
+    def parcels(self, *, box: tiles.Box | None = None, unit: int | None = None) -> tiles.Layer:
+        """Parcels as they are, at least those that meet the box (degrees, the map's datum) or lie in the unit.
+
+        A table too large to hold is asked for these rows alone.
+        """
+        if self._in_memory:
+            return self._all_parcels
+        filters = None if unit is None else [("field_unit", "==", unit)]
+        path = self.folder / "parcels.parquet"
+        ground = None
+        if box is not None:
+            # GCJ-02 lies up to 700 m off: the exact question is asked again of what was read
+            ground = tiles.box_on_ground(box, tiles.stored_crs(path), wider=0.01 if self.shift else 0.0)
+        frame = _parquet(path, columns=[*PARCEL_SOURCE, "geometry"], bbox=ground, filters=filters)
+        return self._parcel_layer(frame)
 
     @cached_property
     def barriers(self) -> tiles.Layer | None:
@@ -138,7 +157,7 @@ class PlanMap:
     @cached_property
     def footprint(self) -> bytes:
         """Where the plan's paddies lie, coarsely, as one GeoJSON Feature."""
-        return tiles.footprint([self.blocks] if len(self.blocks.geoms) else [self.parcels])
+        return tiles.footprint([self.blocks] if len(self.blocks.geoms) else [self._all_parcels])
 
     @cached_property
     def extents(self) -> dict[str, tiles.Box]:
@@ -147,15 +166,13 @@ class PlanMap:
 
     @cached_property
     def outlines(self) -> gpd.GeoDataFrame:
-        """Every county of the region (adcode, name_zh, name_en, geometry) in the map's datum."""
-        frame = boundaries.load().copy()
-        frame["geometry"] = tiles.lonlat(np.asarray(frame.geometry.array, object), frame.crs, self.shift)
-        return frame
+        """Every county of the region, in the map's datum."""
+        return outlines(self.shift)
 
     @cached_property
     def extent(self) -> tiles.Box | None:
         """West, south, east, north of the paddies; None where there are none."""
-        return self.blocks.extent or self.parcels.extent
+        return self.blocks.extent or self._all_parcels.extent
 
     @cached_property
     def at_home(self) -> bool:
@@ -177,7 +194,7 @@ class UploadMap:
     def findings(self) -> tiles.Layer:
         """Findings that have a place, worst first, then largest."""
         with self._lock:
-            frame = gpd.read_parquet(self.folder / "findings.parquet")
+            frame = _parquet(self.folder / "findings.parquet")
             frame = _rounded(frame, {"area_mu": 3})
             rank = frame["severity"].map(_SEVERITY_RANK).fillna(0.0).to_numpy(np.float64)
             area = frame["area_mu"].fillna(0.0).to_numpy(np.float64)
@@ -185,12 +202,22 @@ class UploadMap:
             return tiles.layer(frame, columns, size=rank + area / (area.max(initial=0) + 1), shift=self.shift)
 
     @cached_property
+    def finding_points(self) -> tiles.Layer:
+        """The same findings as one point each, for a view from afar."""
+        with self._lock:
+            every = self.findings
+            return tiles.Layer(every.table, tiles.inner_points(every.geoms), every.size)
+
+    @cached_property
+    def extent(self) -> tiles.Box | None:
+        """West, south, east, north of parcels and findings; None where there are none."""
+        return tiles.around([self.parcels, self.findings])
+
+    @cached_property
     def parcels(self) -> tiles.Layer:
         """The parcels that the check kept."""
         with self._lock:
-            frame = gpd.read_parquet(
-                self.folder / "parcels.parquet", columns=["parcel_id", "area_mu", "geometry"]
-            )
+            frame = _parquet(self.folder / "parcels.parquet", columns=["parcel_id", "area_mu", "geometry"])
             frame = _rounded(frame, {"area_mu": 3})
             return tiles.layer(frame, ["parcel_id", "area_mu"], size="area_mu", shift=self.shift)
 
@@ -198,6 +225,13 @@ class UploadMap:
     def footprint(self) -> bytes:
         """Where the parcels lie, coarsely, as one GeoJSON Feature."""
         return tiles.footprint([self.parcels, self.findings])
+
+
+def outlines(shift: tiles.Shift | None) -> gpd.GeoDataFrame:
+    """Every county of the region (adcode, name_zh, name_en, geometry) in the map's datum."""
+    frame = boundaries.load().copy()
+    frame["geometry"] = tiles.lonlat(np.asarray(frame.geometry.array, object), frame.crs, shift)
+    return frame
 
 
 def _rounded(frame: gpd.GeoDataFrame, places: dict[str, int]) -> gpd.GeoDataFrame:
@@ -231,7 +265,7 @@ def _keep(key: tuple[str, str, float, bool], make: Callable[[], _T]) -> _T:
 
 
 def plan(plan_id: str, shifted: bool) -> PlanMap:
-    """The plan of that id. shifted: moved into GCJ-02. Raises ChigaiError where there is none."""
+    """The plan of that id. shifted: moved into GCJ-02. Raises AbsentError where there is none."""
     folder = plans.home() / "plans" / plan_id
     manifest = folder / plans.MANIFEST
     if not known_id(plan_id) or not manifest.is_file():
@@ -241,7 +275,7 @@ def plan(plan_id: str, shifted: bool) -> PlanMap:
 
 
 def upload(upload_id: str, shifted: bool) -> UploadMap:
-    """The checked upload of that id. Raises ChigaiError where there is none."""
+    """The checked upload of that id. Raises AbsentError where there is none."""
     folder = plans.home() / "parcels" / upload_id
     if not known_id(upload_id) or not all(
         (folder / name).is_file() for name in ("findings.parquet", "parcels.parquet")
@@ -261,5 +295,19 @@ def _shift(shifted: bool) -> tiles.Shift | None:
     return gcj02.wgs84_to_gcj02 if shifted else None
 
 
-def _absent(zh: str, en: str) -> ChigaiError:
-    return ChigaiError(f"没有这个{zh}。", f"There is no such {en}.")
+def _absent(zh: str, en: str) -> AbsentError:
+    return AbsentError(f"没有这个{zh}。", f"There is no such {en}.")
+
+
+def _parquet(path: Path, **asked: Any) -> gpd.GeoDataFrame:
+    """A GeoParquet table, or what is asked of it. Raises ChigaiError where it cannot be read."""
+    try:
+        return gpd.read_parquet(path, **asked)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ChigaiError(
+            "数据文件已损坏，无法画图。",
+            "The data are damaged and cannot be drawn.",
+            do_zh="请重新运行方案或重新上传。",
+            do_en="run the plan again, or upload again.",
+            file=path,
+        ) from error

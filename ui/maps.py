@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
-import os
-import re
-import threading
-import uuid
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -17,16 +10,15 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 import folium
-import numpy as np
 import shapely
 from branca.element import Element, Figure, MacroElement
 from folium.elements import JSCSSMixin
 from folium.plugins import DualMap, Fullscreen
 from folium.template import Template
 
-from geo import plans, tiles
+from geo import tiles
 from tracking import targets
-from ui import assets, map_text, mapdata, numbers, palette, safe
+from ui import assets, map_text, mapdata, mappages, numbers, palette, safe
 from ui.settings import Settings, current
 
 View = Literal["after", "before", "before_after"]
@@ -53,15 +45,6 @@ def findings_map_url(upload_id: str, lang: str = "zh") -> str:
     return f"{ROOT}/map/upload/{quote(upload_id, safe='')}?lang={_lang(lang)}"
 
 
-@dataclass(frozen=True)
-class Page:
-    """A page as it is served: its HTML and the Content-Security-Policy that fits exactly it."""
-
-    html: bytes
-    policy: str
-    tag: str
-
-
 class _Start(JSCSSMixin, MacroElement):
     """Hands the maps and their layers to our own script."""
 
@@ -83,31 +66,29 @@ class _Start(JSCSSMixin, MacroElement):
             + "}}"
             for view in views
         )
-        self.default_js = [("chigai_map", ASSETS + assets.own("map.js").name)]
-        self.default_css = [("chigai_map_css", ASSETS + assets.own("map.css").name)]
+        links = [(f"chigai_{file}", ASSETS + assets.own(file).name) for file in assets.OWN]
+        self.default_js = [link for link in links if link[1].endswith(".js")]
+        self.default_css = [link for link in links if link[1].endswith(".css")]
 
 
-def plan_page(plan_id: str, lang: str, view: View) -> Page:
+def plan_page(plan_id: str, lang: str, view: View) -> mappages.Page:
     """The map of a plan, drawn once per plan, language, view and settings. Raises ChigaiError without a plan."""
     settings = current()
     data = mapdata.plan(plan_id, settings.shifted)
     key = ("plan", plan_id, mapdata.version(data), _lang(lang), view, settings.model_dump_json())
-    return _cached(key, lambda: _draw_plan(data, plan_id, _lang(lang), view, settings), settings)
+    return mappages.kept(key, lambda: _draw_plan(data, plan_id, _lang(lang), view, settings), settings)
 
 
-def findings_page(upload_id: str, lang: str) -> Page:
+def findings_page(upload_id: str, lang: str) -> mappages.Page:
     """The map of an upload's findings. Raises ChigaiError without such an upload."""
     settings = current()
     data = mapdata.upload(upload_id, settings.shifted)
     key = ("upload", upload_id, mapdata.version(data), _lang(lang), "", settings.model_dump_json())
-    return _cached(key, lambda: _draw_findings(data, upload_id, _lang(lang), settings), settings)
+    return mappages.kept(key, lambda: _draw_findings(data, upload_id, _lang(lang), settings), settings)
 
 
 def _lang(lang: str) -> Literal["zh", "en"]:
     return "en" if lang == "en" else "zh"
-
-
-# --- drawing ---------------------------------------------------------------------------------------------
 
 
 def _draw_plan(data: mapdata.PlanMap, plan_id: str, lang: str, view: View, settings: Settings) -> str:
@@ -146,19 +127,20 @@ def _draw_findings(data: mapdata.UploadMap, upload_id: str, lang: str, settings:
     words = map_text.texts(lang)
     base = f"{ROOT}/data/upload/{quote(upload_id, safe='')}/"
     layers = {"upload": {"from": PARCELS_FROM_ZOOM, "file": "parcels"}, "findings": {"from": 0}}
-    boxes = [layer.extent for layer in (data.parcels, data.findings) if layer.extent]
     config = {
         "kind": "upload",
         "title": words["title_findings"],
         "footprint": json.loads(data.footprint),
-        "counties": None,
+        "counties": _context(data, lang),
         "places": [],
-        "box": _around(boxes) or CITY,
+        "box": data.extent or CITY,
         "none": not len(data.findings.geoms),
         "layers": layers,
     }
     shown = [("", {"upload", "findings"})]
-    return _render(config, base, ["footprint", *layers], shown, words, lang, mapdata.version(data), settings)
+    return _render(
+        config, base, ["counties", "footprint", *layers], shown, words, lang, mapdata.version(data), settings
+    )
 
 
 def _render(
@@ -181,6 +163,7 @@ def _render(
     config |= {
         "lang": "zh-CN" if lang == "zh" else "en",
         "text": dict(words),
+        "near": BLOCKS_FROM_ZOOM,
         "limit": LIMIT,
         "looks": _looks(lang),
     }
@@ -192,6 +175,8 @@ def _render(
         "prefer_canvas": True,
         "max_zoom": MAX_ZOOM,
         "min_zoom": 5,
+        # tiles are sharp at whole zooms only; without them the view may fit what it shows
+        "zoom_snap": 1 if settings.basemap_url else 0.25,
     }
     if len(shown) == 2:
         dual = DualMap(**options)
@@ -215,7 +200,7 @@ def _render(
                 force_separate_button=True,
             ).add_to(each)
         folium.LayerControl(collapsed=True).add_to(each)
-        views.append({"map": each, "title": words.get(title, ""), "groups": groups})
+        views.append({"map": each, "title": words[title] if len(maps) == 2 else "", "groups": groups})
     assert isinstance(root, Figure)
     root.add_child(_Start(config, views))
     # a browser that finds no picture for the tab would ask for one
@@ -257,6 +242,24 @@ def _looks(lang: str) -> dict[str, dict[str, dict[str, str]]]:
     return {
         book: {key: {"c": look.colour, "h": look.hatch, "t": look.name(lang)} for key, look in looks.items()}
         for book, looks in books.items()
+    }
+
+
+def _context(data: mapdata.UploadMap, lang: str) -> dict[str, Any] | None:
+    """Outlines and names of the counties, to see where an upload lies; None where it lies elsewhere."""
+    outlines = mapdata.outlines(data.shift)
+    if not data.extent or not outlines.intersects(shapely.box(*data.extent)).any():
+        return None
+    return {
+        "type": "FeatureCollection",
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"name": str(name)},
+                "geometry": json.loads(shapely.to_geojson(shape)),
+            }
+            for name, shape in zip(outlines[f"name_{lang}"], outlines.geometry, strict=True)
+        ],
     }
 
 
@@ -334,13 +337,6 @@ def county_facts(standing: targets.Standing, county: Mapping[str, Any], lang: st
     return facts
 
 
-def _around(boxes: list[tiles.Box]) -> tiles.Box | None:
-    if not boxes:
-        return None
-    b = np.asarray(boxes)
-    return float(b[:, 0].min()), float(b[:, 1].min()), float(b[:, 2].max()), float(b[:, 3].max())
-
-
 def _whole(data: mapdata.PlanMap) -> tiles.Box:
     """What the map shows first: the counties where there are several, else where the paddies lie."""
     if len(data.counties) > 1 and data.at_home:
@@ -348,46 +344,3 @@ def _whole(data: mapdata.PlanMap) -> tiles.Box:
         west, south, east, north = map(float, mine.total_bounds)
         return west, south, east, north
     return data.extent or CITY
-
-
-# --- kept pages ------------------------------------------------------------------------------------------
-
-_PAGES_KEPT = 32
-_INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-_pages: OrderedDict[str, Page] = OrderedDict()
-_lock = threading.Lock()
-
-
-def _cached(key: tuple[str, ...], draw: Any, settings: Settings) -> Page:
-    """The page from memory, else from CHIGAI_HOME/tiles, else drawn and put into both."""
-    # a page names its assets by their content, so it is only good with them
-    own = "".join(assets.own(file).name for file in assets.OWN)
-    tag = hashlib.sha256("\n".join([*key, own, folium.__version__]).encode()).hexdigest()[:32]
-    with _lock:
-        if tag not in _pages:
-            path = plans.home() / "tiles" / "maps" / f"{tag}.html"
-            html = path.read_bytes() if path.is_file() else draw().encode("utf-8")
-            if not path.is_file():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                part = path.with_name(f".{tag}.{uuid.uuid4().hex[:8]}.part")
-                part.write_bytes(html)
-                os.replace(part, path)
-            _pages[tag] = Page(html, policy(html.decode("utf-8"), settings), tag)
-        _pages.move_to_end(tag)
-        while len(_pages) > _PAGES_KEPT:
-            _pages.popitem(last=False)
-        return _pages[tag]
-
-
-def policy(html: str, settings: Settings) -> str:
-    """Content-Security-Policy of a page: our own host, the basemap's, and exactly the scripts in the page."""
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()}'"
-        for body in _INLINE.findall(html)
-    )
-    pictures = " ".join(filter(None, ("'self'", "data:", settings.basemap_source())))
-    return (
-        f"default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; "
-        f"img-src {pictures}; font-src 'self' data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-    )

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from geo import tiles
 from geo.errors import ChigaiError
-from ui import assets, mapdata, maps
+from ui import assets, mapdata, mappages, maps
 from ui.settings import current
 
 _SAFE = {
@@ -24,6 +24,14 @@ _FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 _PRIVATE = {"Cache-Control": "private, max-age=86400"}
 _ASK_AGAIN = {"Cache-Control": "private, no-cache"}
 _NEVER = {"Cache-Control": "no-store"}
+
+
+_OF_PARCELS: dict[str, tuple[str, bool | None]] = {
+    "parcels": ("", None),
+    "why": ("reason", True),
+    "rest": ("block_id", False),
+}
+"""Layers of parcels: all; those with a reason; those without a block. Column, and whether it is filled."""
 
 
 class _BadRequest(ValueError):
@@ -56,7 +64,8 @@ def _guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Respo
         except _BadRequest as error:
             return _plain(str(error), 400)
         except ChigaiError as error:
-            return _plain(f"{error.text('zh')} {error.text('en')}", 404)
+            status = 404 if isinstance(error, mapdata.AbsentError) else 500
+            return _plain(f"{error.text('zh')}\n{error.text('en')}", status)
 
     return guarded
 
@@ -68,7 +77,7 @@ def _asset(request: Request) -> Response:
     return Response(asset.content, headers=_SAFE | _FOREVER, media_type=asset.media_type)
 
 
-def _page(request: Request, page: maps.Page) -> Response:
+def _page(request: Request, page: mappages.Page) -> Response:
     headers = _SAFE | _ASK_AGAIN | {"ETag": f'"{page.tag}"', "Content-Security-Policy": page.policy}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
@@ -92,20 +101,18 @@ def _findings_page(request: Request) -> Response:
 def _plan_data(request: Request) -> Response:
     data = mapdata.plan(request.path_params["id"], current().shifted)
     name = request.path_params["layer"]
-    where = None
     if name == "parcels" and "unit" in request.query_params:
         unit = _whole_number(request, "unit", None, -(2**62), 2**62)
-        rows = np.flatnonzero(data.parcels.table["field_unit"].to_numpy() == unit)
-        return _geojson(data.parcels, rows, _limit(request), None)
-    if name in ("why", "rest"):
-        layer, where = data.parcels, data.why_not if name == "why" else data.rest
-    elif name in ("blocks", "sites", "parcels", "barriers"):
-        layer = getattr(data, name)
-    else:
-        layer = None
-    if layer is None:
-        return _plain("没有这个图层。 No such layer.", 404)
-    return _boxed(request, layer, where)
+        layer = data.parcels(unit=unit)
+        rows = np.flatnonzero(layer.table["field_unit"].to_numpy() == unit)
+        return _geojson(layer, rows, _limit(request), None)
+    if name in _OF_PARCELS:
+        layer = data.parcels(box=_box(request))
+        column, kept = _OF_PARCELS[name]
+        return _boxed(request, layer, None if kept is None else layer.table[column].isna().to_numpy() != kept)
+    if name in ("blocks", "sites", "barriers") and (found := getattr(data, name)) is not None:
+        return _boxed(request, found)
+    return _plain("没有这个图层。 No such layer.", 404)
 
 
 def _upload_data(request: Request) -> Response:
@@ -113,12 +120,14 @@ def _upload_data(request: Request) -> Response:
     name = request.path_params["layer"]
     if name not in ("findings", "parcels"):
         return _plain("没有这个图层。 No such layer.", 404)
+    zoom = _zoom(request)
+    if name == "findings" and zoom is not None and zoom < maps.BLOCKS_FROM_ZOOM:
+        return _boxed(request, data.finding_points)
     return _boxed(request, getattr(data, name))
 
 
 def _boxed(request: Request, layer: tiles.Layer, where: np.ndarray | None = None) -> Response:
-    zoom = _whole_number(request, "zoom", -1, 0, 24) if "zoom" in request.query_params else None
-    return _geojson(layer, layer.in_box(_box(request), where), _limit(request), zoom)
+    return _geojson(layer, layer.in_box(_box(request), where), _limit(request), _zoom(request))
 
 
 def _geojson(layer: tiles.Layer, rows: np.ndarray, limit: int, zoom: int | None) -> Response:
@@ -139,6 +148,11 @@ def _box(request: Request) -> tiles.Box:
     if not all(map(math.isfinite, (west, south, east, north))) or west > east or south > north:
         raise _BadRequest("bbox=west,south,east,north")
     return west, south, east, north
+
+
+def _zoom(request: Request) -> int | None:
+    """Level of the web map that asks; None where it does not say."""
+    return _whole_number(request, "zoom", None, 0, 24) if "zoom" in request.query_params else None
 
 
 def _limit(request: Request) -> int:

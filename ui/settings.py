@@ -6,10 +6,20 @@ import re
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import field_validator
+from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from geo.errors import ChigaiError
+
 _TEMPLATE = re.compile(r"^(https?://[^\s\"'<>;,\\]+|/[^\s\"'<>;,\\]*)$")
+_CURE = {
+    "CHIGAI_BASEMAP_URL": (
+        "瓦片地址须以 http://、https:// 或 / 开头，并含 {x}、{y}、{z}。",
+        "begin the tile address with http://, https:// or /, with {x}, {y} and {z} in it.",
+    ),
+    "CHIGAI_BASEMAP_CRS": ("请写 wgs84 或 gcj02。", "write wgs84 or gcj02."),
+    "CHIGAI_BASEMAP_MAX_ZOOM": ("请写一个整数，例如 18。", "write a whole number, such as 18."),
+}
 
 
 class Settings(BaseSettings):
@@ -33,10 +43,7 @@ class Settings(BaseSettings):
         if not value:
             return None
         if not _TEMPLATE.match(value) or not all(part in value for part in ("{x}", "{y}", "{z}")):
-            raise ValueError(
-                "瓦片地址须以 http(s):// 或 / 开头，并含 {x}、{y}、{z}。 "
-                "The tile address must begin with http(s):// or / and hold {x}, {y} and {z}."
-            )
+            raise ValueError("not a tile address")
         return value
 
     @property
@@ -57,5 +64,15 @@ class Settings(BaseSettings):
 
 
 def current() -> Settings:
-    """The settings as the environment has them now."""
-    return Settings()
+    """The settings as the environment has them now. Raises ChigaiError that names the variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"CHIGAI_{first['loc'][0]}".upper() if first["loc"] else "CHIGAI_…"
+        raise ChigaiError(
+            f"设置 {name} 不正确。",
+            f"The setting {name} is wrong.",
+            do_zh=_CURE.get(name, ("请改正该环境变量。", ""))[0],
+            do_en=_CURE.get(name, ("", "correct this environment variable."))[1],
+        ) from error

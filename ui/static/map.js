@@ -1,158 +1,11 @@
-/* Fills a map page: asks for what is in view, draws it on one canvas, and tells of it as text, never as markup. */
+/* Fills a map page: asks for what is in view and draws it on one canvas; controls, legend, messages. */
 (function () {
   "use strict";
 
-  const HATCH_SIZE = 9;
+  const { setUp, el, say, number, button, card, tell, style, keyOf, siteRadius, look, fill } = window.chigaiLook;
   const FINE = 13;
   const views = [];
-  let cfg, T, F;
-
-  /* ---- small helpers ---- */
-
-  function el(tag, className, text) {
-    const node = document.createElement(tag);
-    if (className) node.className = className;
-    if (text !== undefined && text !== null) node.textContent = String(text);
-    return node;
-  }
-  const say = (key, values) => T[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-  const number = (value, digits) =>
-    value === null || value === undefined
-      ? "–"
-      : value.toLocaleString(F, { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  const unit = (value, digits, word) =>
-    value === null || value === undefined ? "–" : `${number(value, digits)} ${T[word]}`.trim();
-  const area = (value) => unit(value, value !== null && value >= 1000 ? 0 : 2, "u_mu");
-  const yuan = (value) =>
-    value !== null && value !== undefined && F === "zh-CN" && Math.abs(value) >= 10000
-      ? unit(value / 10000, 2, "u_wan")
-      : unit(value, 0, "u_yuan");
-  const look = (book, key) => cfg.looks[book][key] || { c: "#777777", h: "plain", t: key === null ? "" : key };
-
-  /* A hatch as a canvas pattern: states stay apart in grey and for every kind of eye. */
-  const hatches = {};
-  function fill(colour, hatch) {
-    if (hatch === "plain") return colour;
-    if (hatch === "empty") return "rgba(255,255,255,0.6)";
-    const key = colour + hatch;
-    if (!hatches[key]) {
-      const tile = document.createElement("canvas");
-      tile.width = tile.height = HATCH_SIZE;
-      const pen = tile.getContext("2d");
-      pen.globalAlpha = 0.45;
-      pen.fillStyle = colour;
-      pen.fillRect(0, 0, HATCH_SIZE, HATCH_SIZE);
-      pen.globalAlpha = 1;
-      pen.strokeStyle = colour;
-      pen.lineWidth = 1.6;
-      const n = HATCH_SIZE;
-      const lines = [[0, n, n, 0], [-1, 1, 1, -1], [n - 1, n + 1, n + 1, n - 1]];
-      if (hatch === "cross") lines.push([0, 0, n, n], [-1, n - 1, 1, n + 1], [n - 1, -1, n + 1, 1]);
-      pen.beginPath();
-      for (const [x0, y0, x1, y1] of lines) {
-        pen.moveTo(x0, y0);
-        pen.lineTo(x1, y1);
-      }
-      pen.stroke();
-      hatches[key] = pen.createPattern(tile, "repeat");
-    }
-    return hatches[key];
-  }
-
-  /* ---- what a click tells: nodes with text only ---- */
-
-  function card(kind, name, pairs, note) {
-    const box = el("div", "cg-card");
-    const head = el("div", "cg-head");
-    head.append(el("span", "cg-kind", kind), el("span", "cg-name", name));
-    box.append(head);
-    const list = el("dl");
-    for (const [label, value] of pairs) {
-      if (value === null || value === undefined || value === "") continue;
-      list.append(el("dt", "", label), el("dd", "", value));
-    }
-    box.append(list);
-    if (note) box.append(note);
-    return box;
-  }
-
-  function button(text, action) {
-    const node = el("button", "cg-button", text);
-    node.type = "button";
-    node.addEventListener("click", action);
-    return node;
-  }
-
-  const named = (id) => (id === null || id === undefined || id === "" ? T.unnamed : id);
-
-  const tell = {
-    blocks: (p) =>
-      card(T.block, named(p.block_id), [
-        [T.state, look("blocks", p.state).t],
-        [T.area, area(p.area_mu)],
-        [T.parcels_joined, unit(p.n_parcels, 0, "u_count")],
-        [T.households, unit(p.n_operators, 0, "u_house")],
-        [T.step, unit(p.step_m, 2, "u_m")],
-        [T.cut, unit(p.cut_m3, 0, "u_m3")],
-        [T.cost, yuan(p.cost_yuan)],
-        [T.gained, unit(p.gained_mu, 2, "u_mu")],
-        [T.district, p.irrigation_district],
-        [T.site, p.site_id],
-      ]),
-    sites: (p) =>
-      card(T.site, named(p.site_id), [
-        [T.state, look("blocks", p.state).t],
-        [T.area, area(p.area_mu)],
-        [T.blocks, unit(p.n_blocks, 0, "u_count")],
-        [T.cost, yuan(p.cost_yuan)],
-        [T.district, p.irrigation_district],
-      ]),
-    parcels: (p) =>
-      card(T.parcel, named(p.parcel_id), [
-        [T.area, area(p.area_mu)],
-        [T.state, look("parcels", p.size).t],
-        [T.elevation, unit(p.elevation_m, 2, "u_m")],
-        [T.reason, p.reason ? look("why", p.reason).t : T.in_good_block],
-        [T.in_block, p.block_id],
-      ]),
-    barriers: (p) => card(T.legend_barriers, look("barriers", p.kind).t, []),
-    upload: (p) => card(T.parcel, named(p.parcel_id), [[T.area, area(p.area_mu)]]),
-    findings: (p) =>
-      card(T.finding, look("findings", p.severity).t, [
-        [T.what, F === "zh-CN" ? p.zh : p.en],
-        [T.action, T[p.action] || p.action],
-        [T.parcel, p.parcel_id],
-        [T.row, p.row === null ? null : number(p.row, 0)],
-        [T.area, p.area_mu ? area(p.area_mu) : null],
-      ]),
-  };
-  tell.why = tell.rest = tell.parcels;
-
-  /* ---- how each layer is drawn ---- */
-
-  const solid = (colour, opacity, edge) => ({
-    fillColor: colour,
-    fillOpacity: opacity,
-    color: edge || "#33414d",
-    weight: 0.8,
-    opacity: 0.9,
-  });
-  const style = {
-    blocks: (p) => solid(look("blocks", p.state).c, 0.72),
-    parcels: (p) => solid(look("parcels", p.size).c, 0.8, "#8a7a5c"),
-    why: (p) => solid(look("why", p.reason).c, 0.75),
-    upload: () => solid("#DDE5EA", 0.55, "#9aa7b1"),
-    findings: (p) => ({ ...solid(look("findings", p.severity).c, 0.55), weight: 2, color: look("findings", p.severity).c }),
-    barriers: (p) => {
-      const colour = look("barriers", p.kind).c;
-      return { color: colour, weight: p.fixed ? 2.5 : 1.5, dashArray: p.fixed ? null : "5 4", opacity: 0.85, fillColor: colour, fillOpacity: 0.35 };
-    },
-    sites: (p) => ({ ...solid(look("blocks", p.state).c, 0.85, "#ffffff"), weight: 1.5 }),
-  };
-  style.rest = () => solid("#ECE7DA", 0.9, "#a39a86");
-  /* Which of a layer's columns the legend speaks of. */
-  const keyOf = { why: "reason", barriers: "kind" };
-  const siteRadius = (p) => Math.max(5, Math.min(18, 4 + Math.sqrt(p.area_mu) / 8));
+  let cfg, T;
 
   /* ---- one layer of one map: asks for the box in view, keeps it while it suffices ---- */
 
@@ -186,7 +39,7 @@
       this.view.report();
       try {
         const bbox = [box.getWest(), box.getSouth(), box.getEast(), box.getNorth()];
-        const url = `${this.spec.url}bbox=${bbox.map((v) => v.toFixed(6)).join(",")}&zoom=${zoom}&limit=${cfg.limit}`;
+        const url = `${this.spec.url}bbox=${bbox.map((v) => v.toFixed(6)).join(",")}&zoom=${Math.floor(zoom)}&limit=${cfg.limit}`;
         const answer = await fetch(url, { signal: ask.signal });
         if (!answer.ok) throw new Error(String(answer.status));
         this.draw(await answer.json());
@@ -205,9 +58,11 @@
       const kind = this.spec.kind;
       this.data = { total: data.total, shown: data.shown };
       this.keys = new Set(data.features.map((f) => f.properties[keyOf[kind]]));
+      // what is drawn last lies on top: small shapes over large ones, but the worst finding over the others
+      if (kind === "findings") data.features.reverse();
       const layer = L.geoJSON(data, {
         style: (f) => style[kind](f.properties),
-        pointToLayer: (f, at) => L.circleMarker(at, { radius: kind === "sites" ? siteRadius(f.properties) : 6 }),
+        pointToLayer: (f, at) => L.circleMarker(at, { radius: kind === "sites" ? siteRadius(f.properties) : 5 }),
         onEachFeature: (f, shape) => shape.on("click", (event) => this.clicked(event, f.properties)),
       });
       this.group.clearLayers();
@@ -295,6 +150,7 @@
 
     addCounties() {
       this.counties = L.geoJSON(cfg.counties, {
+        interactive: cfg.kind === "plan",
         onEachFeature: (f, shape) => {
           const p = f.properties;
           shape.on("click", (event) => {
@@ -306,17 +162,19 @@
             this.popup(event.latlng, node);
           });
           const tag = el("div", "cg-county");
-          const swatch = el("span", `cg-swatch cg-${look("targets", p.state).h}`);
-          swatch.style.setProperty("--c", look("targets", p.state).c);
-          tag.append(swatch, el("span", "", p.name));
+          if (p.state) {
+            const swatch = el("span", `cg-swatch cg-${look("targets", p.state).h}`);
+            swatch.style.setProperty("--c", look("targets", p.state).c);
+            tag.append(swatch);
+          }
+          tag.append(el("span", "", p.name));
           shape.bindTooltip(tag, { permanent: true, direction: "center", className: "cg-label", interactive: false });
         },
       }).addTo(this.groups.counties);
     }
 
     near() {
-      const blocks = cfg.layers.blocks;
-      return blocks !== undefined && this.map.getZoom() >= blocks.from;
+      return this.map.getZoom() >= cfg.near;
     }
 
     zoomed() {
@@ -325,7 +183,7 @@
       if (this.counties) {
         const near = this.near();
         this.counties.setStyle((f) => ({
-          fill: !near,
+          fill: !near && Boolean(f.properties.state),
           fillColor: fill(look("targets", f.properties.state).c, look("targets", f.properties.state).h),
           fillOpacity: 0.5,
           color: "#3d4a55",
@@ -434,7 +292,7 @@
         return loader && loader.keys ? [...loader.keys] : [];
       };
       const parts = [];
-      if (cfg.counties && !near && this.map.hasLayer(this.groups.counties)) parts.push(["legend_targets", "targets"]);
+      if (cfg.kind === "plan" && cfg.counties && !near && this.map.hasLayer(this.groups.counties)) parts.push(["legend_targets", "targets"]);
       if (on("sites")) parts.push(["legend_sites", "blocks", ["site", "site_small"], "round"]);
       if (on("blocks")) parts.push(["legend_blocks", "blocks"]);
       if (on("parcels")) parts.push(["legend_parcels", "parcels"]);
@@ -515,7 +373,7 @@
   function start(config, given) {
     cfg = config;
     T = cfg.text;
-    F = cfg.lang;
+    setUp(cfg);
     document.title = [cfg.title, "chigai"].filter(Boolean).join(" · ");
     if (given.length > 1) document.body.classList.add("cg-two");
     for (const one of given) one.map.invalidateSize({ animate: false });
