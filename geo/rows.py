@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -135,17 +136,18 @@ def read(
     where: str | None = None,
     encoding: str | None = None,
     limit: int | None = None,
-    lines: bool = False,
+    expected: int = -1,
 ) -> Rows:
     """The rows of a layer.
 
     columns: the ones to read. where: an SQL condition. limit: at most so many rows (a preview).
-    lines: keep lines too (barriers); else only polygons stay, and the rest is set aside with findings.
+    expected: how many rows the file says it has (−1: unknown); fewer are refused.
+    Geometries stay as they are, but for spoilt ones and ones beyond MAX_VERTICES, which become null.
     """
     if layer.dataset.driver == "Parquet":
         table, wkb, source_row = _read_parquet(layer, columns, where, limit)
     else:
-        table, wkb, source_row = _read_ogr(layer, columns, where, encoding, limit)
+        table, wkb, source_row = _read_ogr(layer, columns, where, encoding, limit, expected)
     if len(source_row) == 0:
         raise _nothing(layer, where)
     geometries, spoilt, mended = _geometries(wkb)
@@ -167,11 +169,7 @@ def read(
         severity="warning",
         action="mended",
     )
-    findings += _screen(geometries, source_row)
-    keep, set_aside = _of_kind(geometries, source_row, lines)
-    findings += set_aside
-    if not keep.all():
-        table, geometries, source_row = table.filter(pa.array(keep)), geometries[keep], source_row[keep]
+    findings += _too_many(geometries, source_row)
     return Rows(table, geometries, source_row, findings)
 
 
@@ -196,12 +194,19 @@ def _nothing(layer: Layer, where: str | None) -> ChigaiError:
 
 
 def _read_ogr(
-    layer: Layer, columns: Collection[str], where: str | None, encoding: str | None, limit: int | None
+    layer: Layer,
+    columns: Collection[str],
+    where: str | None,
+    encoding: str | None,
+    limit: int | None,
+    expected: int,
 ) -> tuple[pa.Table, pa.ChunkedArray, np.ndarray]:
     options = _options(layer, encoding)
     path, driver = layer.dataset.path, layer.dataset.driver
     try:
-        with sources.readable(layer.dataset.name):
+        with sources.readable(layer.dataset.name), warnings.catch_warnings():
+            # GDAL warns of what is found and told below, row by row
+            warnings.simplefilter("ignore", RuntimeWarning)
             meta, table = pyogrio.raw.read_arrow(
                 path,
                 layer=layer.inner,
@@ -223,11 +228,10 @@ def _read_ogr(
         )
     fid = meta["fid_column"] or "OGC_FID"
     fids = table.column(fid).to_numpy()
-    count = int(pyogrio.read_info(path, layer=layer.inner, **options)["features"])
-    if where is None and limit is None and driver != "GPKG" and 0 <= len(fids) < count:
+    if where is None and limit is None and len(fids) < expected:
         raise ChigaiError(
-            f"文件不完整：应有 {count:,} 行，只读出 {len(fids):,} 行。",
-            f"The file is cut short: it should hold {count:,} rows, {len(fids):,} could be read.",
+            f"文件不完整：应有 {expected:,} 行，只读出 {len(fids):,} 行。",
+            f"The file is cut short: it should hold {expected:,} rows, {len(fids):,} could be read.",
             do_zh="请重新复制或重新导出。",
             do_en="Copy or export it again.",
             file=layer.dataset.name,
@@ -342,53 +346,16 @@ def _spoilt_records(layer: Layer, geometries: np.ndarray, source_row: np.ndarray
     return spoilt | differs if differs.sum() * 10 <= len(differs) + 10 else spoilt
 
 
-def _screen(geometries: np.ndarray, source_row: np.ndarray) -> list[Finding]:
-    """Takes out (to null) geometries with coordinates that are no numbers, or far too many of them."""
-    points, owner = shapely.get_coordinates(geometries, return_index=True)
-    bad = np.zeros(len(geometries), dtype=bool)
-    bad[owner[~np.isfinite(points).all(axis=1)]] = True
-    counts = np.bincount(owner, minlength=len(geometries))
-    huge = counts > MAX_VERTICES
-    findings = per_row(
-        source_row[bad],
-        "non_finite_geometry",
-        "坐标不是数（NaN 或无穷大），该行不参与规划。",
-        "The row has coordinates that are no numbers (NaN or infinite); it is left out.",
-    )
-    for i in np.flatnonzero(huge & ~bad):
-        findings.append(
-            Finding(
-                "too_many_vertices",
-                "error",
-                "left_out",
-                f"一个图形有 {counts[i]:,} 个顶点，超过上限 {MAX_VERTICES:,}，该行不参与规划；请先简化。",
-                f"One geometry has {counts[i]:,} vertices, beyond the limit of {MAX_VERTICES:,}; "
-                "the row is left out: simplify it first.",
-                row=int(source_row[i]),
-            )
+def _too_many(geometries: np.ndarray, source_row: np.ndarray) -> list[Finding]:
+    """Takes out (to null) geometries with more vertices than any parcel has."""
+    counts = shapely.get_num_coordinates(geometries)
+    findings = []
+    for i in np.flatnonzero(counts > MAX_VERTICES):
+        zh = f"一个图形有 {counts[i]:,} 个顶点，超过上限 {MAX_VERTICES:,}，该行不参与规划；请先简化。"
+        en = (
+            f"One geometry has {counts[i]:,} vertices, beyond the limit of {MAX_VERTICES:,}; "
+            "the row is left out: simplify it first."
         )
-    geometries[bad | huge] = None
+        findings.append(Finding("too_many_vertices", "error", "left_out", zh, en, row=int(source_row[i])))
+        geometries[i] = None
     return findings
-
-
-def _of_kind(geometries: np.ndarray, source_row: np.ndarray, lines: bool) -> tuple[np.ndarray, list[Finding]]:
-    """Rows to keep: polygons (and lines), null ones; collections are reduced to their polygons in place."""
-    wanted = (-1, 1, 3, 5, 6) if lines else (-1, 3, 6)
-    kinds = shapely.get_type_id(geometries)
-    findings: list[Finding] = []
-    for i in np.flatnonzero(kinds == 7):
-        parts = [p for p in shapely.get_parts(geometries[i]) if shapely.get_type_id(p) in (3, 6)]
-        polygons = [q for p in parts for q in shapely.get_parts(p)]
-        if polygons or shapely.is_empty(geometries[i]):
-            geometries[i] = shapely.multipolygons(polygons) if polygons else None
-            kinds[i] = 6
-    keep = np.isin(kinds, wanted)
-    names_zh, names_en = ("面或线", "a polygon or a line") if lines else ("面", "a polygon")
-    findings += per_row(
-        source_row[~keep],
-        "not_a_polygon",
-        f"该行图形不是{names_zh}，已放在一边。",
-        f"The row's geometry is not {names_en}; it was set aside.",
-        severity="warning",
-    )
-    return keep, findings

@@ -306,3 +306,19 @@ def _elsewhere(values: _Values, bounds: np.ndarray, declared: CRS) -> Settled:
         f"The coordinate system is {crs_.name(declared)}, "
         f"but the values, {_sample(bounds, values.finite)}, lie far outside where it is meant for.",
     )
+
+
+def degrees(bounds: np.ndarray, crs: CRS) -> Bounds:
+    """West, south, east, north in degrees of most of the rows (n × 4 bounds in a CRS): strays do not widen it."""
+    return middle(
+        np.column_stack(crs_.to_lonlat(bounds[:, [0, 2]].mean(axis=1), bounds[:, [1, 3]].mean(axis=1), crs))
+    )
+
+
+def middle(lonlat: np.ndarray) -> Bounds:
+    """Bounds of points (n × 2, degrees) without the outermost hundredth at each side; infinite ones are passed over."""
+    there = np.isfinite(lonlat).all(axis=1)
+    if not there.any():
+        return (np.nan, np.nan, np.nan, np.nan)
+    low, high = np.quantile(lonlat[there], (0.01, 0.99), axis=0)
+    return float(low[0]), float(low[1]), float(high[0]), float(high[1])
