@@ -146,6 +146,9 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(2) from None
         except BrokenPipeError:
             raise
+        except OSError as error:
+            err.print(plain(_unwritable(error)), style="red", soft_wrap=True)
+            raise typer.Exit(2) from None
         except Exception as error:
             if type(error).__module__.split(".")[0] in ("typer", "click"):
                 raise
@@ -153,6 +156,19 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(1) from None
 
     return wrapped
+
+
+def _unwritable(error: OSError) -> str:
+    """The message for a file that the machine will not open or write: no room, no right, no such folder."""
+    why, name = error.strerror or type(error).__name__, error.filename or error.filename2
+    refusal = ChigaiError(
+        f"无法读写文件：{why}。",
+        f"A file cannot be read or written: {why}.",
+        do_zh="检查路径、权限和磁盘空间。",
+        do_en="check the path, your rights and the free disk space.",
+        file=str(name) if name else None,
+    )
+    return f"{refusal.text('zh')}\n{refusal.text('en')}"
 
 
 def _unforeseen(error: Exception) -> str:
