@@ -111,7 +111,7 @@ def check(
     step(0.75)
 
     pieces, owner = disjoint.pieces, row[disjoint.parent]
-    crumb = shapely.area(pieces) < mending.CRUMB_M2
+    crumb = overlaps.useless(pieces)
     if crumb.any():
         lost = (ids[owner[crumb]], source[owner[crumb]], shapely.area(pieces[crumb]), pieces[crumb])
         out.add("sliver_left_out", *lost)

@@ -61,7 +61,10 @@ KINDS: dict[str, Kind] = {
         "warning", "left_out", "几乎全被其他田盖住", "nearly all of it is covered by other parcels"
     ),
     "sliver_left_out": Kind(
-        "warning", "left_out", "不足 1 平方米的碎屑", "a crumb of less than one square metre"
+        "warning",
+        "left_out",
+        "不足 1 m² 或宽不足 0.2 m 的碎屑",
+        "under 1 m² or narrower than 0.2 m: no field",
     ),
     "overlap": Kind(
         "warning", "mended", "与另一块田重叠，已裁去", "overlaps another parcel: the common part is cut off"

@@ -22,6 +22,8 @@ REMNANT = 0.05
 OUTLINE_PARCELS, OUTLINE_SHARE = 3, 0.5
 """So many whole parcels under it, together so much of its area, make a shape an outline and no paddy."""
 SLIVER_M2, SLIVER_WIDTH_M = 50.0, 0.5
+USELESS_WIDTH_M = 0.2
+"""Narrower than any ridge, let alone a paddy: a gap in the drawing."""
 SMALL_M2 = 1.0
 """Overlaps under this come of drawing and reprojecting, not of a dispute about land."""
 
@@ -35,6 +37,11 @@ def widths(geoms: np.ndarray) -> np.ndarray:
 def slivers(geoms: np.ndarray) -> np.ndarray:
     """bool[n]: under 50 m2 or narrower than 0.5 m on the mean."""
     return (shapely.area(geoms) < SLIVER_M2) | (widths(geoms) < SLIVER_WIDTH_M)
+
+
+def useless(geoms: np.ndarray) -> np.ndarray:
+    """bool[n]: under 1 m2 or narrower than 0.2 m on the mean; no field, and in the way of its neighbours."""
+    return (shapely.area(geoms) < CRUMB_M2) | (widths(geoms) < USELESS_WIDTH_M)
 
 
 @dataclass(frozen=True)
