@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import uuid
@@ -155,6 +156,14 @@ def check(
 
     screen: Screen = ctx.obj
     source = _source(parcels, layer, where, crs, encoding, pairs)
+    if out is not None and out.suffix.lower() != ".gpkg":
+        raise ChigaiError(
+            "--out 要以 .gpkg 结尾。",
+            "--out must end in .gpkg.",
+            do_zh="改文件名。",
+            do_en="change the file's name.",
+            file=out,
+        )
     with screen.progress() as progress:
         progress("read", 0.0)
         loaded = reading.read(source)
@@ -202,14 +211,6 @@ def _write_checked(checked: Checked, out: Path) -> None:
     """Findings, mended parcels and those left out as layers of one GeoPackage, without operators' names."""
     import pyogrio
 
-    if out.suffix.lower() != ".gpkg":
-        raise ChigaiError(
-            "--out 要以 .gpkg 结尾。",
-            "--out must end in .gpkg.",
-            do_zh="改文件名。",
-            do_en="change the file's name.",
-            file=out,
-        )
     layers = {
         "findings": checked.findings,
         "parcels": checked.parcels.drop(columns="operator", errors="ignore"),
@@ -332,21 +333,23 @@ def _check_free(port: int) -> None:
 def _adopt(folder: Path, home: Path) -> str:
     """The name of a plan among those of `home`, where it is copied if it lies elsewhere."""
     from geo import plans
+    from ui.mapdata import known_id
 
-    plans.read_meta(folder)
-    target = home / "plans" / folder.resolve().name
-    if target.resolve() == folder.resolve():
-        return target.name
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
-    plans.check_target(target)
-    try:
-        shutil.copytree(folder, part)
-        if target.exists():
-            shutil.rmtree(target)
-        part.rename(target)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return target.name
+    meta, folder, kept = plans.read_meta(folder), folder.resolve(), home.resolve() / "plans"
+    if folder.parent == kept:
+        return folder.name
+    stamp = re.sub(r"\D", "", meta["created"])
+    # the app's addresses take letters and digits alone, and another plan of that name must stay
+    names = [n for n in (folder.name, f"plan-{stamp}", f"plan-{uuid.uuid4().hex}") if known_id(n)]
+    name = next(n for n in names if not (kept / n).exists() or plans.read_meta(kept / n) == meta)
+    if not (kept / name).exists():
+        part = kept / f".{name}.{uuid.uuid4().hex[:8]}.part"
+        try:
+            shutil.copytree(folder, part)
+            part.rename(kept / name)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    return name
 
 
 def main() -> None:

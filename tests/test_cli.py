@@ -247,6 +247,30 @@ def test_app_serves_this_machine_alone_and_takes_the_plan_in(
     assert [p.name for p in plans.find(tmp_path / "home")] == [plan_folder.name]
 
 
+def test_opening_a_plan_never_replaces_another_of_its_name(
+    plan_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import uvicorn
+
+    monkeypatch.setattr(uvicorn, "run", lambda *_, **__: None)
+    monkeypatch.setenv("CHIGAI_HOME", str(tmp_path / "home"))
+    other = tmp_path / "elsewhere" / plan_folder.name
+    shutil.copytree(plan_folder, other)
+    (other / "plan.json").write_text(
+        json.dumps(plans.read_meta(other) | {"created": "2020-11-04T00:00:00+00:00"})
+    )
+    chinese = tmp_path / "方案一"
+    shutil.copytree(plan_folder, chinese)
+    for folder in (plan_folder, other, plan_folder, chinese):
+        assert chigai("app", "--plan", folder, "--port", 8698).exit_code == 0
+    found = plans.find(tmp_path / "home")
+    assert len(found) == 3
+    assert {plans.read_meta(p)["created"] for p in found} == {
+        plans.read_meta(plan_folder)["created"],
+        "2020-11-04T00:00:00+00:00",
+    }
+
+
 def test_something_unforeseen_ends_with_1_and_a_log_that_names_nobody(
     demo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
