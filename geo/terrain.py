@@ -1,0 +1,302 @@
+"""The level of each parcel from an elevation model: the median inside it, away from its ridge."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import rasterio
+import shapely
+from affine import Affine
+from numba import njit
+from numpy.typing import NDArray
+from rasterio.errors import RasterioError
+from rasterio.windows import Window
+
+from geo import crs as systems
+from geo.errors import ChigaiError
+
+DRIVERS = ("GTiff", "HFA", "AAIGrid", "EHdr", "ENVI", "SRTMHGT")
+"""Formats that hold their own cells: none that names other files to be read."""
+
+LOWEST_M, HIGHEST_M = -500.0, 9000.0
+"""Heights beyond these are no land: fill values that the file does not declare."""
+
+_TILE = 1024
+"""Cells along the side of the windows that are read."""
+
+_MOST_PARCELS = 20_000
+"""Parcels worked on at once: bounds the memory whatever the size of the cells."""
+
+_ENOUGH_CELLS = 2500
+"""A parcel's median gains nothing from more cells; finer models are read thinned out."""
+
+_MOST_CELLS = 4096 * 4096
+"""Cells held at once for one window; a parcel as large as a county is read thinned out."""
+
+
+def elevations(
+    geoms: NDArray[np.object_], dem: str | Path, crs: Any, ridge_m: float = 1.5
+) -> NDArray[np.float64]:
+    """Median height of the cells whose middles lie in each parcel, ridge_m inside its edge; m, float64[n].
+
+    geoms: Polygons or MultiPolygons in projected metres of crs (anything geo.crs.parse takes). dem: a raster
+    file, its first band in metres. Where nothing is ridge_m inside, the whole parcel counts; where no cell's
+    middle lies in that, the height between the cells round a point in the parcel. NaN where the model has no
+    data or does not reach. Windows are read as needed, so the model may be larger than memory.
+    Raises ChigaiError for a file that is no elevation model or says no coordinate system.
+    """
+    shapes = np.asarray(geoms, dtype=object)
+    out = np.full(len(shapes), np.nan)
+    rows = np.flatnonzero(~(shapely.is_missing(shapes) | shapely.is_empty(shapes)))
+    with _open(dem) as model:
+        driver = model.driver
+        if len(rows) == 0:
+            return out
+        place = _place(model, shapes[rows], crs)
+    parts = _parts(place, shapes, rows)
+
+    def level(part: NDArray[np.int64]) -> NDArray[np.float64]:
+        with rasterio.open(Path(dem).resolve(), driver=driver) as own:  # each thread reads by itself
+            return _levels(own, place, shapes[part], ridge_m, dem)
+
+    with ThreadPoolExecutor(max(1, min(len(parts), os.cpu_count() or 1, 4))) as pool:
+        for part, found in zip(parts, pool.map(level, parts), strict=True):
+            out[part] = found
+    return out
+
+
+def _open(dem: str | Path) -> Any:
+    """The raster, opened by a driver of DRIVERS."""
+    there = Path(dem).is_file()
+    model = None
+    for driver in DRIVERS if there else ():
+        with suppress(RasterioError):
+            model = rasterio.open(Path(dem).resolve(), driver=driver)
+            break
+    if model is None:
+        raise ChigaiError(
+            "无法作为高程栅格打开。" if there else "找不到高程文件。",
+            "It cannot be opened as an elevation raster." if there else "There is no such file.",
+            do_zh="请给出 GeoTIFF、IMG 或 ASC 格式的高程模型（DEM）。",
+            do_en="Give an elevation model (DEM) as GeoTIFF, IMG or ASC.",
+            file=dem,
+        )
+    if model.count == 0 or (model.count >= 3 and model.dtypes[0] == "uint8"):
+        model.close()
+        raise ChigaiError(
+            "这是影像图片，不是高程模型。",
+            "It is a picture, not an elevation model.",
+            do_zh="请给出每个像元为高程（米）的单波段栅格。",
+            do_en="Give a raster of one band whose cells are heights in metres.",
+            file=dem,
+        )
+    return model
+
+
+@dataclass(frozen=True)
+class _Place:
+    """How parcels lie on the raster."""
+
+    way: systems.Shift | None  # to the raster's CRS; None where that is the parcels' own
+    cells: Affine  # from the raster's CRS to columns and rows
+    height: int
+    width: int
+    lock: threading.Lock  # around the transformation, which one thread may use at a time
+
+    def columns_rows(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points float64[k, 2] of the parcels' CRS as (column, row), the first cell from 0 to 1."""
+        x, y = points[:, 0], points[:, 1]
+        if self.way is not None:
+            with self.lock:
+                for step in self.way.steps:
+                    x, y = step.transform(x, y)
+            x = x + self.way.offset_x
+        a = self.cells
+        return np.column_stack([a.a * x + a.b * y + a.c, a.d * x + a.e * y + a.f])
+
+
+def _place(model: Any, shapes: NDArray[np.object_], crs: Any) -> _Place:
+    target = systems.known(model.crs.to_wkt() if model.crs else None)
+    if target is None:
+        raise ChigaiError(
+            "高程模型没有坐标系。",
+            "The elevation model says no coordinate system.",
+            do_zh="请在 GIS 中为它指定坐标系（例如 EPSG:4553）后再用。",
+            do_en="Assign it one in a GIS, such as EPSG:4553, and try again.",
+            file=model.name,
+        )
+    source = systems.parse(crs)
+    way = None
+    if source != target:
+        around = systems.lonlat(cast(systems.Bounds, tuple(shapely.total_bounds(shapes))), source)
+        way = systems.shift(source, target, around)
+    return _Place(way, ~model.transform, model.height, model.width, threading.Lock())
+
+
+def _parts(place: _Place, shapes: NDArray[np.object_], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Rows in groups that lie together, those off the raster left out."""
+    box = shapely.bounds(shapes[rows])
+    corners = np.concatenate([box[:, [0, 1]], box[:, [2, 1]], box[:, [2, 3]], box[:, [0, 3]]])
+    cells = place.columns_rows(corners).reshape(4, -1, 2)
+    least, most = cells.min(axis=0), cells.max(axis=0)
+    with np.errstate(invalid="ignore"):
+        on = (most > 0).all(axis=1) & (least < [place.width, place.height]).all(axis=1)
+    rows, middle = rows[on], ((least + most) / 2)[on]
+    tile = np.floor(middle / (_TILE * _thinned((most - least)[on]))).astype(np.int64)
+    order = np.lexsort((tile[:, 0], tile[:, 1]))
+    cuts = np.flatnonzero(np.diff(tile[order], axis=0).any(axis=1)) + 1
+    return [
+        group[i : i + _MOST_PARCELS]
+        for group in np.split(rows[order], cuts)
+        for i in range(0, len(group), _MOST_PARCELS)
+    ]
+
+
+def _thinned(extent: NDArray[np.float64]) -> int:
+    """Take every so manieth cell: 1 unless parcels of this many columns and rows have more than enough."""
+    if len(extent) == 0:
+        return 1
+    return max(1, int(np.sqrt(np.median(extent.prod(axis=1)) / (2 * _ENOUGH_CELLS))))
+
+
+def _levels(
+    model: Any, place: _Place, shapes: NDArray[np.object_], ridge_m: float, dem: str | Path
+) -> NDArray[np.float64]:
+    """Heights of parcels that lie together, from one window."""
+    inner = shapely.buffer(shapes, -ridge_m, join_style="mitre", quad_segs=2)
+    inner = np.where(shapely.is_empty(inner), shapes, inner)
+    points, at, ring = _flat(inner)
+    points = place.columns_rows(points)
+    anchors = place.columns_rows(shapely.get_coordinates(shapely.point_on_surface(shapes)))
+    least = np.floor(np.minimum(points.min(axis=0), anchors.min(axis=0))).astype(int) - 1
+    most = np.ceil(np.maximum(points.max(axis=0), anchors.max(axis=0))).astype(int) + 1
+    least, most = np.maximum(least, 0), np.minimum(most, [place.width, place.height])
+    wide, high = most - least
+    if wide <= 0 or high <= 0:
+        return np.full(len(shapes), np.nan)
+    box = shapely.bounds(shapes)
+    extent = np.ptp(place.columns_rows(np.concatenate([box[:, :2], box[:, 2:]])).reshape(2, -1, 2), axis=0)
+    step = max(_thinned(extent), int(np.ceil(np.sqrt(wide * high / _MOST_CELLS))))
+    heights = _read(model, least, wide, high, step, dem)
+    scale = np.array([heights.shape[1] / wide, heights.shape[0] / high])
+    found, count = medians((points - least) * scale, at, ring, heights)
+    if (count == 0).any():
+        bare = np.flatnonzero(count == 0)
+        points, at, ring = _flat(shapes[bare])
+        points = (place.columns_rows(points) - least) * scale
+        found[bare], count[bare] = medians(points, at, ring, heights)
+        bare = np.flatnonzero(count == 0)
+        found[bare] = _between((anchors[bare] - least) * scale, heights)
+    return found
+
+
+def _read(
+    model: Any, least: NDArray[np.int64], wide: int, high: int, step: int, dem: str | Path
+) -> NDArray[np.float64]:
+    """Heights in metres, NaN where there are none."""
+    window = Window(int(least[0]), int(least[1]), int(wide), int(high))
+    try:
+        read = model.read(
+            1, window=window, out_shape=(-(-int(high) // step), -(-int(wide) // step)), masked=True
+        )
+    except RasterioError as error:
+        raise ChigaiError(
+            "高程文件已损坏：有一部分读不出来。",
+            "The elevation file is broken: part of it cannot be read.",
+            do_zh="请重新复制或导出该文件。",
+            do_en="Copy or export it again.",
+            file=dem,
+        ) from error
+    heights = read.astype(np.float64).filled(np.nan) * model.scales[0] + model.offsets[0]
+    with np.errstate(invalid="ignore"):
+        heights[~((heights > LOWEST_M) & (heights < HIGHEST_M))] = np.nan
+    return cast(NDArray[np.float64], heights)
+
+
+def _flat(
+    shapes: NDArray[np.object_],
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Corners float64[k, 2], where each shape's begin int64[n + 1], and the ring of each corner int64[k]."""
+    parts, shape_of = shapely.get_parts(shapes, return_index=True)
+    rings, part_of = shapely.get_rings(parts, return_index=True)
+    points, ring_of = shapely.get_coordinates(rings, return_index=True)
+    at = np.zeros(len(shapes) + 1, np.int64)
+    np.cumsum(np.bincount(shape_of[part_of[ring_of]], minlength=len(shapes)), out=at[1:])
+    return points, at, ring_of.astype(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def medians(points, at, ring, heights):
+    """Median of the cells whose middles lie in each shape, by scan lines (even-odd over all its rings).
+
+    points: float64[k, 2] as (column, row) of heights; at: int64[n + 1], where each shape's corners begin;
+    ring: int64[k], the closed ring that each corner belongs to; heights: float64[rows, columns], NaN: none.
+    Returns the medians float64[n], NaN where no cell has a height, and the number of cells int64[n].
+    """
+    n = len(at) - 1
+    out, count = np.full(n, np.nan), np.zeros(n, np.int64)
+    held, cuts = np.empty(1024), np.empty(64)
+    for i in range(n):
+        low, high = np.inf, -np.inf
+        for k in range(at[i], at[i + 1]):
+            low, high = min(low, points[k, 1]), max(high, points[k, 1])
+        if not (low < high):
+            continue
+        kept = 0
+        for r in range(max(int(np.ceil(low - 0.5)), 0), min(int(np.floor(high - 0.5)), len(heights) - 1) + 1):
+            y = r + 0.5
+            m = 0
+            for k in range(at[i], at[i + 1] - 1):
+                if ring[k] != ring[k + 1] or (points[k, 1] > y) == (points[k + 1, 1] > y):
+                    continue
+                if m == len(cuts):
+                    cuts = np.concatenate((cuts, np.empty(m)))
+                share = (y - points[k, 1]) / (points[k + 1, 1] - points[k, 1])
+                cuts[m] = points[k, 0] + share * (points[k + 1, 0] - points[k, 0])
+                m += 1
+            cuts[:m].sort()
+            for k in range(0, m - 1, 2):
+                first = max(int(np.ceil(cuts[k] - 0.5)), 0)
+                last = min(int(np.ceil(cuts[k + 1] - 0.5)), heights.shape[1])
+                for c in range(first, last):
+                    count[i] += 1
+                    if np.isnan(heights[r, c]):
+                        continue
+                    if kept == len(held):
+                        held = np.concatenate((held, np.empty(kept)))
+                    held[kept] = heights[r, c]
+                    kept += 1
+        if kept:
+            held[:kept].sort()
+            out[i] = 0.5 * (held[(kept - 1) // 2] + held[kept // 2])
+    return out, count
+
+
+def _between(points: NDArray[np.float64], heights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Heights at points (column, row) from the four cells round each, weighted by nearness, unknown ones left out."""
+    with np.errstate(invalid="ignore"):
+        on = ((points >= 0) & (points < [heights.shape[1], heights.shape[0]])).all(axis=1)
+    out = np.full(len(points), np.nan)
+    x, y = points[on, 0] - 0.5, points[on, 1] - 0.5
+    total, weight = np.zeros(len(x)), np.zeros(len(x))
+    for dx in (0, 1):
+        for dy in (0, 1):
+            column, row = np.floor(x) + dx, np.floor(y) + dy
+            w = (1 - np.abs(x - column)) * (1 - np.abs(y - row))
+            z = heights[
+                np.clip(row, 0, heights.shape[0] - 1).astype(int),
+                np.clip(column, 0, heights.shape[1] - 1).astype(int),
+            ]
+            known = ~np.isnan(z)
+            total[known] += (w * z)[known]
+            weight[known] += w[known]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        out[on] = np.where(weight > 0, total / weight, np.nan)
+    return out
