@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from geo.errors import ChigaiError
@@ -74,7 +75,7 @@ def unpack(path: Path, folder: Path) -> None:
                 with archive.open(info) as source, place.open("xb") as out:
                     while block := source.read(1 << 20):
                         out.write(block)
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == 28:
             raise
         raise ChigaiError(

@@ -15,6 +15,7 @@ from geo.schemas import MU_M2, Finding
 _TRUE = {"1", "1.0", "true", "t", "yes", "y", "是", "同意", "已同意", "愿意", "agreed", "consented"}
 _FALSE = {"0", "0.0", "2", "false", "f", "no", "n", "否", "不同意", "不愿意", "拒绝", "refused"}
 _EXACT = float(2**53)
+_BLANK = " \t\r\n\0\u3000"
 
 
 def text(column: pa.ChunkedArray) -> pd.Series:
@@ -31,7 +32,13 @@ def text(column: pa.ChunkedArray) -> pd.Series:
             column = pa.chunked_array([pa.array(np.where(mask, 0, values).astype(np.int64), mask=mask)])
     elif pa.types.is_null(kind) or pa.types.is_binary(kind) or pa.types.is_nested(kind):
         return pd.Series(pd.array([None] * len(column), dtype="str"))
-    stripped = pc.utf8_trim(pc.cast(column, pa.large_string()), characters=" \t\r\n\0\u3000")
+    try:
+        stripped = pc.utf8_trim(pc.cast(column, pa.large_string()), characters=_BLANK)
+    except pa.ArrowInvalid:
+        # a value cut in the middle of a character, or spoilt: what is readable of it stays
+        raw = pc.cast(column, pa.large_binary()).to_pylist()
+        texts = [None if v is None else v.decode("utf-8", "replace").strip(_BLANK) for v in raw]
+        stripped = pa.chunked_array([pa.array(texts, pa.large_string())])
     stripped = pc.if_else(pc.equal(stripped, ""), pa.scalar(None, pa.large_string()), stripped)
     return stripped.to_pandas().astype("str")
 
@@ -60,7 +67,8 @@ def truth(column: pa.ChunkedArray) -> tuple[pd.Series, list[str]]:
 
 def county(values: pd.Series) -> tuple[pd.Series, int]:
     """The six-digit adcode at the head of codes (county, township, village, DKBM …); how many had none."""
-    codes = values.str.extract(r"^(\d{6})(?:\d{3}|\d{6}|\d{8}|\d{13})?", expand=False)
+    coded = values.str.match(r"\d{6}").fillna(False).astype(bool)
+    codes = values.str.slice(0, 6).where(coded)
     return codes, int((values.notna() & codes.isna()).sum())
 
 

@@ -10,12 +10,13 @@ import pandas as pd
 import shapely
 from pyproj import CRS
 
-from geo import choosing, encodings, fields, mapping, rows, sources, zones
+from geo import choosing, encodings, fields, mapping, sources, zones
 from geo import crs as crs_
+from geo import rows as rows_
 from geo.crs import CrsProposal
 from geo.encodings import Guess
 from geo.errors import ChigaiError
-from geo.mapping import Profile
+from geo.mapping import Profile, Recognition
 from geo.schemas import Finding
 from geo.source import Source
 from geo.sources import Layer
@@ -54,7 +55,7 @@ class Preview:
     findings: list[Finding] = field(default_factory=list)
 
 
-def look(source: Source, rows_shown: int = 20) -> Preview:
+def look(source: Source, rows: int = 20) -> Preview:
     """A look at the first rows. Raises ChigaiError only for a file that cannot be opened at all."""
     path = Path(source.path)
     with sources.opened(path) as found:
@@ -63,11 +64,11 @@ def look(source: Source, rows_shown: int = 20) -> Preview:
             layer, findings = choosing.pick(found, source.layer, path.name)
         except ChigaiError as error:
             return Preview(names, problems=[error])
-        return _look(source, layer, names, findings, rows_shown)
+        return _look(source, layer, names, findings, rows)
 
 
 def _look(source: Source, layer: Layer, names: list[str], findings: list[Finding], count: int) -> Preview:
-    head = rows.head(layer)
+    head = rows_.head(layer)
     columns = [c for c in head.columns if not mapping.is_personal(c)]
     problems: list[ChigaiError] = []
     recognised = mapping.recognise(head.columns)
@@ -75,19 +76,13 @@ def _look(source: Source, layer: Layer, names: list[str], findings: list[Finding
         recognised = mapping.chosen(recognised, head.columns, source.mapping)
     except ChigaiError as error:
         problems.append(error)
-    encoding, candidates = None, []
-    if layer.dataset.driver == "ESRI Shapefile":
-        candidates = encodings.guesses(layer.dataset.path)
-        try:
-            used = choosing.used_columns(recognised, head.columns)
-            encoding, notes = choosing.encoding(layer, source.encoding, source.where, used)
-            findings = findings + notes
-        except ChigaiError as error:
-            problems.append(error)
+    encoding, candidates, notes, refused = _encoding(source, layer, recognised, head.columns)
+    findings = findings + notes
+    problems += refused
     shown_in = encoding or (candidates[0].encoding if candidates else None)
     raw = None
     try:
-        raw = rows.read(
+        raw = rows_.read(
             layer, columns[:SHOWN_COLUMNS], where=source.where, encoding=shown_in, limit=max(count, 1)
         )
     except ChigaiError as error:
@@ -120,8 +115,27 @@ def _look(source: Source, layer: Layer, names: list[str], findings: list[Finding
     )
 
 
+def _encoding(
+    source: Source, layer: Layer, recognised: Recognition, columns: list[str]
+) -> tuple[str | None, list[Guess], list[Finding], list[ChigaiError]]:
+    """The encoding for all that is shown, what else it could be, and a refusal if the columns in use need a choice."""
+    if layer.dataset.driver != "ESRI Shapefile":
+        return None, [], [], []
+    guesses = encodings.guesses(layer.dataset.path)
+    refusal: ChigaiError | None = None
+    for used in (columns, choosing.used_columns(recognised, columns)):
+        try:
+            found, notes = choosing.encoding(layer, source.encoding, source.where, used)
+        except ChigaiError as error:
+            refusal = error
+        else:
+            # only columns that nothing needs are in doubt: they are shown in the likeliest
+            return (found if refusal is None else None), guesses, notes, []
+    return None, guesses, [], [refusal] if refusal is not None else []
+
+
 def _coordinates(
-    source: Source, head: rows.Head, geometries: np.ndarray
+    source: Source, head: rows_.Head, geometries: np.ndarray
 ) -> tuple[CRS | None, list[CrsProposal], list[Finding], list[ChigaiError]]:
     """The CRS that reading would take, others the numbers allow, what it would say, and why it would refuse."""
     bounds = shapely.bounds(geometries)

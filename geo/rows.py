@@ -228,7 +228,12 @@ def _read_ogr(
         )
     fid = meta["fid_column"] or "OGC_FID"
     fids = table.column(fid).to_numpy()
-    if where is None and limit is None and len(fids) < expected:
+    if (
+        where is None
+        and limit is None
+        and len(fids) < expected
+        and len(fids) < _counted(layer, expected, options)
+    ):
         raise ChigaiError(
             f"文件不完整：应有 {expected:,} 行，只读出 {len(fids):,} 行。",
             f"The file is cut short: it should hold {expected:,} rows, {len(fids):,} could be read.",
@@ -247,6 +252,18 @@ def _read_ogr(
         at = np.argsort(order, kind="stable")
         source_row = at[np.searchsorted(order, fids, sorter=at)] + 1
     return table.drop_columns([fid, name]), table.column(name), source_row
+
+
+def _counted(layer: Layer, said: int, options: dict[str, Any]) -> int:
+    """Rows of a layer, counted where the number a file keeps may be out of date (GeoPackage); said elsewhere."""
+    if layer.dataset.driver != "GPKG":
+        return said
+    name = layer.inner.replace('"', '""')
+    with sources.readable(layer.dataset.name):
+        _, table = pyogrio.raw.read_arrow(
+            layer.dataset.path, sql=f'SELECT COUNT(*) AS n FROM "{name}"', read_geometry=False, **options
+        )
+    return int(table.column("n")[0].as_py())
 
 
 def _bad_where(layer: Layer, where: str | None) -> ChigaiError:

@@ -131,15 +131,18 @@ def opened(path: str | Path) -> Iterator[list[Layer]]:
             file=path.name or str(path),
         )
     with tempfile.TemporaryDirectory(prefix="chigai-", ignore_cleanup_errors=True) as room:
-        inside = Path(room)
-        if path.is_file() and _head(path, 4) in (b"PK\x03\x04", b"PK\x05\x06"):
-            archives.unpack(path, inside / "zip")
-            datasets = _in_folder(inside / "zip", inside, path.name)
-        elif path.is_dir() and not _is_filegdb(path):
-            datasets = _in_folder(path, inside, path.name)
-        else:
-            datasets = [_dataset(path, inside)]
-        yield _named(datasets)
+        with readable(path.name):
+            layers = _named(_datasets(path, Path(room)))
+        yield layers
+
+
+def _datasets(path: Path, room: Path) -> list[Dataset]:
+    if path.is_file() and _head(path, 4) in (b"PK\x03\x04", b"PK\x05\x06"):
+        archives.unpack(path, room / "zip")
+        return _in_folder(room / "zip", room, path.name)
+    if path.is_dir() and not _is_filegdb(path):
+        return _in_folder(path, room, path.name)
+    return [_dataset(path, room)]
 
 
 def _named(datasets: list[Dataset]) -> list[Layer]:
