@@ -1,0 +1,351 @@
+"""One run of the planner: from the bureau's files to a plan folder, stage by stage."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyproj
+import shapely
+from geo.outlines import outlines
+
+from geo import boundaries, checking, plans, reading, schemas, terrain
+from geo.crossing import crossing
+from geo.frames import boxes, directions
+from geo.neighbours import Neighbours, adjacency, field_units, neighbours
+from geo.plans import Plan
+from geo.schemas import MU_M2
+from planning import tables
+from planning.blocks import Fields, Rules, join
+from planning.inputs import Request, barriers_of, inputs_of, known_counties, together
+from planning.programme import Parameters, Programme, load
+from planning.reach import reachable, reasons
+from planning.sites import sites
+
+__all__ = ["STAGES", "Request", "block_minimums", "plan_checked", "run"]
+
+Progress = Callable[[str, float], None]
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+STAGES = {
+    "read": 0.10,
+    "check": 0.20,
+    "neighbours": 0.10,
+    "levels": 0.10,
+    "blocks": 0.25,
+    "outlines": 0.12,
+    "sites": 0.05,
+    "write": 0.08,
+}
+"""The stages in order, and the share of a run's time that each takes."""
+
+
+class _Clock:
+    """Tells the progress of the whole run and keeps the seconds of each stage."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.seconds: dict[str, float] = {}
+        self._progress = progress or (lambda stage, fraction: None)
+        self._stage, self._since = "", time.perf_counter()
+
+    def stage(self, name: str) -> None:
+        self.end()
+        self._stage, self._since = name, time.perf_counter()
+        self.within(0.0)
+
+    def within(self, fraction: float) -> None:
+        names = list(STAGES)
+        before = sum(STAGES[n] for n in names[: names.index(self._stage)])
+        self._progress(self._stage, before + STAGES[self._stage] * fraction)
+
+    def end(self) -> None:
+        if self._stage:
+            now = time.perf_counter()
+            self.seconds[self._stage] = self.seconds.get(self._stage, 0.0) + round(now - self._since, 3)
+            self._since = now
+
+
+def run(request: Request, out: Path, progress: Progress | None = None) -> Plan:
+    """Read, check, plan and write; returns the plan that now lies in `out`.
+
+    progress(stage, fraction of the whole run) may raise CancelledError: the run stops, `out` stays as it was.
+    Raises ChigaiError for input or parameters that cannot be planned.
+    """
+    plans.check_target(out)
+    programme = load(request.programme)
+    parameters = programme.parameters.with_values(**request.overrides)
+    clock = _Clock(progress)
+
+    clock.stage("read")
+    loaded = reading.read(request.source)
+    barriers, found = barriers_of(request, loaded)
+
+    clock.stage("check")
+    checked = checking.check(
+        loaded, dem=request.dem, counties=boundaries.load(), barriers=barriers, progress=clock.within
+    )
+    kept, strangers = known_counties(checked.parcels, programme, request.source.path)
+    plan = plan_checked(kept, barriers, request.dem, programme, parameters, request.seed, clock)
+
+    clock.stage("write")
+    more = schemas.findings_frame(found + strangers, kept.crs)
+    plan.findings = together(more, checked.findings)
+    left_out_mu = checked.area_left_out_mu + sum(f.area_mu for f in strangers)
+    plan.meta |= {
+        "inputs": inputs_of(request, loaded),
+        "area": {
+            "in_mu": checked.area_in_mu,
+            "planned_mu": float(plan.parcels.area_mu.sum()),
+            "left_out_mu": left_out_mu,
+        },
+        "findings": {str(k): int(v) for k, v in plan.findings.kind.value_counts().items()},
+    }
+    clock.end()
+    plan.meta["seconds"] = clock.seconds
+    plan.meta = {"id": out.name, "created": datetime.now(UTC).isoformat(timespec="seconds")} | plan.meta
+    plans.write(plan, out)
+    clock.within(1.0)
+    return plan
+
+
+def plan_checked(
+    parcels: gpd.GeoDataFrame,
+    barriers: gpd.GeoDataFrame | None,
+    dem: Path | None,
+    programme: Programme,
+    parameters: Parameters,
+    seed: int,
+    clock: _Clock | None = None,
+) -> Plan:
+    """Plan parcels that are checked already (valid, disjoint, projected metres, county known).
+
+    The order of the rows has no say: they are first put into an order of place and name.
+    """
+    clock = clock or _Clock(None)
+    units = {u.adcode: u for u in programme.units}
+    minimum = block_minimums(programme)
+
+    clock.stage("neighbours")
+    parcels = _in_order(parcels)
+    nb, fenced, parcels = _neighbours(parcels, barriers, parameters)
+    clock.within(1.0)
+
+    clock.stage("levels")
+    geoms = parcels.geometry.to_numpy()
+    if dem is not None:
+        parcels["elevation_m"] = terrain.elevations(geoms, dem, parcels.crs)
+    else:
+        parcels["elevation_m"] = np.nan
+
+    clock.stage("blocks")
+    angle = directions(geoms, parcels.field_unit.to_numpy())[parcels.field_unit.to_numpy()]
+    minimum_mu = parcels.county.map(minimum).to_numpy(float)
+    label, could, why = _blocks(
+        parcels, nb, fenced, angle, minimum_mu, parameters, dem is not None, seed, clock.within
+    )
+
+    clock.stage("outlines")
+    outline = outlines(geoms, label, nb)
+    label, outline = _large_enough(label, outline, minimum_mu)
+    why[(label < 0) & (why == None)] = "left_over"  # noqa: E711 — elementwise
+    blocks = tables.blocks_table(parcels, label, outline, nb, angle, minimum_mu, parameters)
+
+    clock.stage("sites")
+    ids = np.array([*blocks.block_id, None], dtype=object)
+    parcels["block_id"] = pd.Series(ids[label], index=parcels.index, dtype="str")
+    parcels["reason"] = pd.Series(why, index=parcels.index, dtype="str")
+    site_minimum = {code: u.site_minimum_mu for code, u in units.items()}
+    site_ids, site_table = sites(blocks, parameters.site_gap_m.value, site_minimum)
+    blocks["site_id"] = pd.Series(site_ids, dtype="str")
+    apart = (label[nb.left] != label[nb.right]) | (label[nb.left] < 0)
+    half = nb.facing_m * (apart & ~fenced) / 2
+    kept_m: Floats = np.bincount(nb.left, half, len(parcels)) + np.bincount(nb.right, half, len(parcels))
+    each, total = tables.county_sums(
+        parcels,
+        blocks,
+        site_table,
+        could,
+        kept_m,
+        programme.units,
+        minimum,
+        tables.prices(parameters, dem is not None),
+    )
+    columns = list(schemas.PARCELS.columns)
+    return Plan(
+        parcels=gpd.GeoDataFrame(parcels[columns], geometry="geometry", crs=parcels.crs),
+        blocks=blocks,
+        sites=site_table,
+        shares=tables.shares_table(parcels),
+        findings=schemas.findings_frame([], parcels.crs),
+        barriers=barriers,
+        meta={
+            "chigai": importlib.metadata.version("chigai"),
+            "programme": {"id": programme.id, "name_zh": programme.name_zh, "name_en": programme.name_en},
+            "parameters": parameters.as_values(),
+            "seed": seed,
+            "versions": {
+                p: importlib.metadata.version(p) for p in ("geopandas", "shapely", "numba", "pyogrio")
+            },
+            "crs": _crs_name(parcels.crs),
+            "earthwork": dem is not None,
+            "totals": total,
+            "counties": each,
+        },
+    )
+
+
+def block_minimums(programme: Programme) -> dict[str, float]:
+    """Block minimum of each unit, mu; one without a target takes the least minimum of its kind."""
+    by_kind = {
+        kind: min(
+            (u.block_minimum_mu for u in programme.units if u.kind == kind and u.block_minimum_mu),
+            default=0.0,
+        )
+        for kind in ("county", "district")
+    }
+    return {u.adcode: u.block_minimum_mu or by_kind[u.kind] for u in programme.units}
+
+
+def _in_order(parcels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The parcels along a space-filling curve, equals by name: neighbours stand near each other."""
+    curve = parcels.geometry.hilbert_distance(level=16)
+    order = np.lexsort((parcels.parcel_id.to_numpy(str), curve.to_numpy()))
+    return parcels.iloc[order].reset_index(drop=True)
+
+
+def _neighbours(
+    parcels: gpd.GeoDataFrame, barriers: gpd.GeoDataFrame | None, parameters: Parameters
+) -> tuple[Neighbours, Bools, gpd.GeoDataFrame]:
+    """Pairs, which of them a fixed barrier parts, and the parcels with field_unit, a unit's rows together."""
+    geoms = parcels.geometry.to_numpy()
+    nb = neighbours(geoms, parameters.ridge_max_gap_m.value, parameters.min_facing_m.value)
+    walls = None if barriers is None else barriers.geometry[barriers.fixed.astype(bool)].to_numpy()
+    fenced = crossing(nb, geoms, walls)
+    unit = field_units(len(geoms), nb.left[~fenced], nb.right[~fenced])
+    order = np.argsort(unit, kind="stable")
+    parcels = parcels.iloc[order].reset_index(drop=True)
+    parcels["field_unit"] = unit[order].astype(np.int64)
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return _moved(nb, place), fenced, parcels
+
+
+def _moved(nb: Neighbours, place: npt.NDArray[np.int32]) -> Neighbours:
+    """The same pairs once row i stands at place[i]; the lesser row stays on the left."""
+    a, b = place[nb.left], place[nb.right]
+    turned = a > b
+    # a quad's first two corners lie on the left parcel: the sides change places with the rows
+    quads = np.where(turned[nb.quad_pair][:, None, None], nb.quads[:, [2, 3, 0, 1]], nb.quads)
+    return Neighbours(
+        left=np.minimum(a, b),
+        right=np.maximum(a, b),
+        facing_m=nb.facing_m,
+        ridge_m2=nb.ridge_m2,
+        quads=quads,
+        quad_pair=nb.quad_pair,
+    )
+
+
+def _blocks(
+    parcels: gpd.GeoDataFrame,
+    nb: Neighbours,
+    fenced: Bools,
+    angle: npt.NDArray[np.float64],
+    minimum_mu: npt.NDArray[np.float64],
+    parameters: Parameters,
+    earthwork: bool,
+    seed: int,
+    progress: Callable[[float], None],
+) -> tuple[npt.NDArray[np.int32], Bools, npt.NDArray[np.object_]]:
+    """Block of each parcel (-1 none), whether it could be in one, and why it is in none."""
+    n = len(parcels)
+    area = parcels.area_mu.to_numpy(float) * MU_M2
+    z = parcels.elevation_m.to_numpy(float)
+    refused = (parcels.consent == False).fillna(False).to_numpy(bool)  # noqa: E712 — null is no refusal
+    unlevelled = np.isnan(z) & earthwork
+    keys = ["county", "irrigation_district"] + (["village"] if parameters.same_village.value else [])
+    group = parcels.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
+    bordered = fenced | (group[nb.left] != group[nb.right])
+    open_pair = ~bordered & ~refused[nb.left] & ~refused[nb.right]
+    step = parameters.max_step_m.value + 1e-9 if earthwork else np.inf
+    flat = np.zeros(n) if not earthwork else np.nan_to_num(z)
+    apart = np.abs(flat[nb.left] - flat[nb.right]) > step
+    use = open_pair & ~apart & ~unlevelled[nb.left] & ~unlevelled[nb.right]
+
+    # parcels that may be joined directly or by way of others: smaller than a field unit, solved apart
+    cell = field_units(n, nb.left[use], nb.right[use])
+    order = np.argsort(cell, kind="stable")
+    place = np.empty(n, np.int32)
+    place[order] = np.arange(n, dtype=np.int32)
+    a, b = place[nb.left[use]], place[nb.right[use]]
+    operator = pd.factorize(parcels.operator, use_na_sentinel=True)[0].astype(np.int32)
+    fields = Fields(
+        area_m2=area[order],
+        elevation_m=flat[order],
+        minimum_m2=minimum_mu[order] * MU_M2,
+        operator=operator[order],
+        box_m=boxes(parcels.geometry.to_numpy(), angle)[order],
+        unit=cell[order],
+        left=np.minimum(a, b),
+        right=np.maximum(a, b),
+        facing_m=nb.facing_m[use],
+        ridge_m2=nb.ridge_m2[use],
+    )
+    ptr, nbr, edge = adjacency(n, fields.left, fields.right)
+    could = reachable(
+        fields.area_m2, fields.elevation_m, ptr, nbr, fields.ridge_m2[edge], fields.minimum_m2, step
+    )
+    could &= ~refused[order]
+    rules = Rules(parameters.max_mu.value * MU_M2, step, tables.prices(parameters, earthwork))
+    label = np.full(n, -1, np.int32)
+    label[order] = join(fields, could, rules, seed, progress)
+    label[refused] = -1
+    label, could_there = _renumbered(label), np.zeros(n, bool)
+    could_there[order] = could
+    why = reasons(
+        loose=label < 0,
+        could=could_there,
+        refused=refused,
+        unlevelled=unlevelled,
+        area=area,
+        minimum=minimum_mu * MU_M2,
+        left=nb.left,
+        right=nb.right,
+        open_pair=open_pair,
+        fenced_pair=bordered,
+    )
+    return label, could_there, why
+
+
+def _large_enough(
+    label: npt.NDArray[np.int32], outline: npt.NDArray[np.object_], minimum_mu: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.object_]]:
+    """The blocks whose drawn outline reaches the minimum; the search adds ridges up piece by piece.
+
+    Where pieces of ridge lie over each other the sum is a little more than what is drawn, and that has the
+    last word.
+    """
+    first = np.zeros(len(outline))
+    first[label[label >= 0]] = minimum_mu[label >= 0]
+    enough = shapely.area(outline) / MU_M2 >= first - 1e-9
+    number = np.where(enough, np.cumsum(enough) - 1, -1)
+    return np.append(number, -1)[label].astype(np.int32), outline[enough]
+
+
+def _renumbered(label: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Labels numbered by their first row, -1 kept."""
+    codes, _ = pd.factorize(np.where(label >= 0, label, np.nan), use_na_sentinel=True)
+    return codes.astype(np.int32)
+
+
+def _crs_name(crs: pyproj.CRS) -> str:
+    epsg = crs.to_epsg()
+    return f"EPSG:{epsg}" if epsg else crs.to_wkt()

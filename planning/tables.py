@@ -1,0 +1,226 @@
+"""The tables of a plan from the planner's arrays: blocks, shares, and the sums of each county."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+from geo import schemas
+from geo.frames import rectangularity
+from geo.neighbours import Neighbours
+from geo.schemas import MU_M2
+from planning.cost import Prices, block_cost, levelling, ridge_cost
+from planning.earthwork import hauls
+from planning.parameters import Parameters
+from planning.programme import Unit
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int32]
+
+TOUCHING_M = 0.05
+"""Parcels nearer than this are drawn side to side: their ridge lies inside their own areas."""
+
+
+def prices(parameters: Parameters, earthwork: bool) -> Prices:
+    """The unit prices of the objective; without levels no earth is priced."""
+    return Prices(
+        parameters.earthwork_yuan_per_m3.value if earthwork else 0.0,
+        parameters.ridge_yuan_per_m.value,
+        parameters.shape_yuan_per_mu.value,
+        parameters.operator_yuan.value,
+    )
+
+
+def blocks_table(
+    parcels: gpd.GeoDataFrame,
+    label: Ints,
+    outline: npt.NDArray[np.object_],
+    nb: Neighbours,
+    angle: Floats,
+    minimum_mu: Floats,
+    parameters: Parameters,
+) -> gpd.GeoDataFrame:
+    """One row a block, columns of geo.schemas.BLOCKS (site_id still null), in the order of the labels.
+
+    label: int[n], block of each parcel, -1 none; outline: Polygon[blocks]; angle: direction of each parcel's
+    unit, radians; minimum_mu: block minimum of each parcel's county.
+    """
+    n = len(outline)
+    geoms = parcels.geometry.to_numpy()
+    inside = label >= 0
+    lab = label[inside]
+    own = parcels.area_mu.to_numpy(float)
+    z = parcels.elevation_m.to_numpy(float)
+    first = np.full(n, len(label))
+    np.minimum.at(first, lab, np.flatnonzero(inside))
+    parcels_mu = np.bincount(lab, own[inside], n)
+    area_mu = shapely.area(outline) / MU_M2
+
+    together = (label[nb.left] == label[nb.right]) & (label[nb.left] >= 0)
+    of = label[nb.left][together]
+    facing, ridge = nb.facing_m[together], nb.ridge_m2[together]
+    removed_m = np.bincount(of, facing, n)
+    drawn_thin = ridge < TOUCHING_M * facing
+    width = parameters.ridge_width_m.value
+    gained_mu = area_mu - parcels_mu + np.bincount(of, np.where(drawn_thin, facing * width, 0), n) / MU_M2
+
+    level, cut = levelling(own * MU_M2, z, label, n)
+    centre = shapely.centroid(geoms)
+    x, y = shapely.get_x(centre), shapely.get_y(centre)
+    haul = hauls(label, own * MU_M2, z, level, x * np.cos(angle) + y * np.sin(angle), x, y)
+
+    known = parcels.operator.notna().to_numpy() & inside
+    pairs = pd.DataFrame({"b": label[known], "o": parcels.operator[known].to_numpy()}).drop_duplicates()
+    n_operators = np.bincount(pairs.b, minlength=n)
+    n_parcels = np.bincount(lab, minlength=n)
+    shape = rectangularity(outline)
+    before = np.bincount(lab, (own * rectangularity(geoms))[inside], n) / np.maximum(parcels_mu, 1e-12)
+    unit_prices = prices(parameters, bool(np.isfinite(z).any()))
+    cost: Floats = block_cost.py_func(cut, area_mu * MU_M2, shape, n_operators, unit_prices)
+    # one parcel alone is left as it is: nothing is built, nobody talks to anybody
+    single = n_parcels == 1
+    cost[single] = 0.0
+    benefit = (
+        gained_mu * parameters.planted_yuan_per_mu_year.value
+        + removed_m * parameters.turning_yuan_per_m_year.value
+        + area_mu * (shape - before) * parameters.shape_yuan_per_mu_year.value
+    )
+    benefit[single] = 0.0
+    county = parcels.county.to_numpy(object)[first]
+    low = np.full(n, np.inf)
+    high = np.full(n, -np.inf)
+    levelled = inside & np.isfinite(z)
+    np.minimum.at(low, label[levelled], z[levelled])
+    np.maximum.at(high, label[levelled], z[levelled])
+    return gpd.GeoDataFrame(
+        {
+            "block_id": pd.Series(block_ids(county), dtype="str"),
+            "county": pd.Series(county, dtype="str"),
+            "irrigation_district": parcels.irrigation_district.iloc[first].to_numpy(),
+            "site_id": pd.Series([None] * n, dtype="str"),
+            "field_unit": parcels.field_unit.to_numpy(np.int64)[first],
+            "area_mu": area_mu,
+            "parcels_mu": parcels_mu,
+            "n_parcels": n_parcels.astype(np.int64),
+            "n_operators": n_operators.astype(np.int64),
+            "meets_minimum": area_mu >= minimum_mu[first] - 1e-9,
+            "elevation_min_m": np.where(np.isfinite(low), low, np.nan),
+            "elevation_max_m": np.where(np.isfinite(high), high, np.nan),
+            "design_level_m": level,
+            "cut_m3": cut,
+            "fill_m3": cut,
+            "haul_m3m": haul,
+            "ridge_removed_m": removed_m,
+            "gained_mu": np.maximum(gained_mu, 0.0),
+            "rectangularity": shape,
+            "cost_yuan": cost,
+            "benefit_yuan_per_year": benefit,
+        },
+        geometry=outline,
+        crs=parcels.crs,
+    )
+
+
+def block_ids(county: npt.NDArray[np.object_]) -> list[str]:
+    """A name for each block: its county and a number that counts within the county."""
+    number = pd.Series(county).groupby(county).cumcount() + 1
+    return [f"B{c}-{k:05d}" for c, k in zip(county, number, strict=True)]
+
+
+def shares_table(parcels: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Each operator's part of each block (private): area_mu brought in, and its share of the block's parcels.
+
+    Parcels without an operator form one row of the block with operator null; shares of a block sum to 1.
+    """
+    inside = parcels[parcels.block_id.notna()]
+    sums = inside.groupby(["block_id", "operator"], dropna=False, sort=True).area_mu.sum().reset_index()
+    sums["share"] = sums.area_mu / sums.groupby("block_id").area_mu.transform("sum")
+    return pd.DataFrame(sums[["block_id", "operator", "area_mu", "share"]])
+
+
+def county_sums(
+    parcels: gpd.GeoDataFrame,
+    blocks: gpd.GeoDataFrame,
+    sites: gpd.GeoDataFrame,
+    could: npt.NDArray[np.bool_],
+    kept_m: npt.NDArray[np.float64],
+    units: Sequence[Unit],
+    minimum_mu: dict[str, float],
+    unit_prices: Prices,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """What plan.json says of each county that has parcels, and of all together.
+
+    could: bool[n], parcels that could be in some block; kept_m: metres of ridge kept, half at each parcel.
+    """
+    rows = [
+        _sums(
+            parcels[parcels.county == u.adcode],
+            blocks[blocks.county == u.adcode],
+            sites[sites.county == u.adcode],
+            could[(parcels.county == u.adcode).to_numpy()],
+            float(kept_m[(parcels.county == u.adcode).to_numpy()].sum()),
+            unit_prices,
+        )
+        | {
+            "county": u.adcode,
+            "name_zh": u.name_zh,
+            "name_en": u.name_en,
+            "kind": u.kind,
+            "floor_mu": u.floor_mu,
+            "ceiling_mu": u.ceiling_mu,
+            "deadline": u.deadline.isoformat() if u.deadline else None,
+            "budget_yuan": u.budget_yuan,
+            "site_minimum_mu": u.site_minimum_mu,
+            "block_minimum_mu": minimum_mu[u.adcode],
+            "block_minimum_assumed": u.block_minimum_mu is None,
+        }
+        for u in units
+        if (parcels.county == u.adcode).any()
+    ]
+    for row in rows:
+        row["gap_mu"] = None if row["floor_mu"] is None else max(row["floor_mu"] - row["site_mu"], 0.0)
+    total = _sums(parcels, blocks, sites, could, float(kept_m.sum()), unit_prices)
+    for key in ("floor_mu", "ceiling_mu", "gap_mu"):
+        total[key] = float(sum(row[key] or 0.0 for row in rows))
+    return rows, total
+
+
+def _sums(
+    parcels: gpd.GeoDataFrame,
+    blocks: gpd.GeoDataFrame,
+    sites: gpd.GeoDataFrame,
+    could: npt.NDArray[np.bool_],
+    kept_m: float,
+    unit_prices: Prices,
+) -> dict[str, Any]:
+    good = blocks[blocks.meets_minimum]
+    whole = good[good.site_id.isin(sites.site_id[sites.meets_minimum])]
+    area = float(parcels.area_mu.sum())
+    joined = parcels[parcels.block_id.notna()]
+    stopped = parcels[parcels.reason.notna()].groupby("reason").area_mu.sum()
+    ridges = ridge_cost(kept_m, unit_prices)
+    return {
+        "parcels": len(parcels),
+        "parcels_mu": area,
+        "blocks": len(blocks),
+        "joined_parcels": len(joined),
+        "compliant_mu": float(good.area_mu.sum()),
+        "share": float(joined.area_mu.sum()) / area if area else 0.0,
+        "bound_share": float(parcels.area_mu.to_numpy()[could].sum()) / area if area else 0.0,
+        "sites": int(sites.meets_minimum.sum()),
+        "site_mu": float(whole.area_mu.sum()),
+        "cut_m3": float(blocks.cut_m3.sum()),
+        "cost_yuan": float(blocks.cost_yuan.sum()),
+        "ridge_kept_m": kept_m,
+        "ridge_kept_yuan": ridges,
+        "objective_yuan": float(blocks.cost_yuan.sum()) + ridges,
+        "benefit_yuan_per_year": float(blocks.benefit_yuan_per_year.sum()),
+        "gained_mu": float(blocks.gained_mu.sum()),
+        "stopped": {r: float(stopped.get(r, 0.0)) for r in schemas.REASONS if r in stopped.index},
+    }
