@@ -48,6 +48,7 @@ class District:
     first_village: int
     villages: list[str]
     defects: dict[str, int] = field(default_factory=dict)
+    far_county: str = ""  # what a row out of its county says instead
     place: Placed | None = None
 
     def layout(self, rng: Rng) -> Layout:
@@ -96,12 +97,12 @@ def _districts(recipe: dict[str, Any], parcels: int, seed: int) -> list[District
     count = _share(wish.to_numpy(), parcels)
     root = np.random.SeedSequence(seed)
     scale = parcels / recipe["parcels"]
+    numbers = [max(1, round(area * scale / counties[code]["district_mu"])) for code, area in wish.items()]
+    titles = synthetic_people.names(np.random.default_rng([seed, 0]), sum(numbers), "灌区")
     out: list[District] = []
-    for (code, area), total, own in zip(wish.items(), count, root.spawn(len(wish)), strict=True):
+    for code, number, total, own in zip(wish.index, numbers, count, root.spawn(len(wish)), strict=True):
         rng = np.random.default_rng(own)
-        number = max(1, round(area * scale / counties[code]["district_mu"]))
         sizes = _share(rng.uniform(0.78, 1.22, number), int(total))
-        titles = synthetic_people.names(rng, number, "灌区")
         towns = synthetic_people.names(rng, number, "镇")
         villages = synthetic_people.names(rng, int(total) // 400 + 3 * number, "村")
         used = 0
@@ -110,7 +111,7 @@ def _districts(recipe: dict[str, Any], parcels: int, seed: int) -> list[District
             out.append(
                 District(
                     county=str(code),
-                    name=titles[k],
+                    name=titles[len(out)],
                     hilliness=float(np.clip(counties[code]["hilliness"] + rng.normal(0, 0.08), 0, 1)),
                     parcels=int(sizes[k]),
                     seed=own.spawn(1)[0],
@@ -151,6 +152,7 @@ def _place(districts: list[District], recipe: dict[str, Any], crs: str, seed: in
         own = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
         middle = ((x0 + x1) / 2, (y0 + y1) / 2)
         away = np.sign(own - middle) * _APART / 2
+        district.far_county = str(counties.distance(county.centroid).idxmax())
         for start in range(0, len(points), 100):
             some = points[start : start + 100]
             angles = np.arctan2(*_along(line, some).T[::-1]) + rng.normal(0, 0.15, len(some))
@@ -186,12 +188,13 @@ def _place(districts: list[District], recipe: dict[str, Any], crs: str, seed: in
 
 
 def _spots(rng: Rng, county: shapely.Polygon, line: shapely.LineString) -> np.ndarray:
-    """Points inside a county, those nearest the valley first, more or less."""
+    """Points inside a county, those near the valley mostly first."""
     x0, y0, x1, y1 = county.bounds
     points = rng.uniform([x0, y0], [x1, y1], (6000, 2))
     points = points[shapely.contains_xy(county, points[:, 0], points[:, 1])]
-    far = shapely.distance(line, shapely.points(points)) + rng.exponential(6000, len(points))
-    return points[np.argsort(far, kind="stable")]
+    far = shapely.distance(line, shapely.points(points))
+    # a random order in which a place is the likelier to come first the nearer it lies (Gumbel's trick)
+    return points[np.argsort((far / 8000) ** 2 - rng.gumbel(size=len(points)), kind="stable")]
 
 
 def _along(line: shapely.LineString, points: np.ndarray) -> np.ndarray:
@@ -235,7 +238,7 @@ def _write(
             row = 0
             try:
                 for k, district in enumerate(districts):
-                    batch, water, ground, marred = _build(district, districts, (west, north))
+                    batch, water, ground, marred = _build(district, (west, north))
                     canals.append(water)
                     _burn(dem, *ground)
                     for kind, some in marred.items():
@@ -295,7 +298,7 @@ _SCHEMA = pa.schema(
 
 
 def _build(
-    district: District, districts: list[District], origin: tuple[float, float]
+    district: District, origin: tuple[float, float]
 ) -> tuple[pa.RecordBatch, synthetic_canals.Barriers, tuple[np.ndarray, int, int], dict[str, np.ndarray]]:
     """One district: its rows, its barriers, its ground, and which of its rows are marred."""
     place = district.place
@@ -311,16 +314,17 @@ def _build(
     people = synthetic_people.society(
         rng, plan, district.county, district.township, district.villages, district.first_village
     )
-    told = synthetic_people.declared(rng, shapely.area(sound) / MU_M2)
     marred = synthetic_defects.mar(rng, plan, place, sound, district.defects)
+    # the register follows what is drawn, so that a planted defect is the only one that its row has
+    drawn = shapely.area(marred.geometry)
+    drawn = np.where(shapely.is_valid(marred.geometry) & (drawn > 0), drawn, shapely.area(sound)[marred.of])
+    told = synthetic_people.declared(rng, drawn / MU_M2) * marred.declared_factor
 
     of, n = pa.array(marred.of), len(marred.of)
-    codes = sorted({d.county for d in districts})
-    other = codes[(codes.index(district.county) + 1) % len(codes)]
     code = people.code[marred.of]
     code[len(sound) :] += 50_000
     code = np.where(marred.same_id_as >= 0, code[marred.same_id_as], code)
-    county = np.where(marred.moved_county, int(other), int(district.county))
+    county = np.where(marred.moved_county, int(district.far_county), int(district.county))
     code = code % 10**13 + county * 10**13
     batch = pa.RecordBatch.from_arrays(
         [
@@ -332,7 +336,7 @@ def _build(
             people.operator.take(of),
             people.consent.take(of),
             people.priority.take(of),
-            pa.array(np.round(told[marred.of] * marred.declared_factor, 4)),
+            pa.array(np.round(told, 4)),
             pa.array(shapely.to_wkb(marred.geometry, flavor="iso"), type=pa.binary()),
         ],
         schema=_SCHEMA,

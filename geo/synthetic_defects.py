@@ -82,9 +82,11 @@ def mar(
     moved[chosen["out_of_county"]] = True
     for k, i in enumerate(chosen["outside_dem"]):
         own = plan.corners[i] - plan.corners[i].mean(axis=0)
-        out[i] = shapely.Polygon(place(own + [-130.0, plan.frame[1] + 60 + 110.0 * k]))
+        own += np.array([-130.0, plan.frame[1] + 60 + 110.0 * k])
+        out[i] = shapely.Polygon(place(own))
 
-    added, of = [], []
+    added: list[shapely.Geometry] = []
+    of: list[int] = []
     rows = {kind: some for kind, some in chosen.items() if kind not in ADDED}
     for kind in ADDED:
         rows[kind] = n + len(added) + np.arange(len(chosen[kind]))
@@ -130,10 +132,10 @@ def _over(plan: Layout, place: Placed, i: int, metres: float) -> shapely.Polygon
 
 
 def _halves(corners: Floats, place: Placed) -> shapely.MultiPolygon:
-    """The paddy as one record of two parts, with a gap of 0.6 m between them."""
+    """The paddy as one record of two parts, with a gap of 0.4 m between them."""
     c = corners
     middle_low, middle_high = (c[0] + c[1]) / 2, (c[3] + c[2]) / 2
-    half = np.array([0.3, 0.0])
+    half = np.array([0.2, 0.0])
     left = np.array([c[0], middle_low - half, middle_high - half, c[3]])
     right = np.array([middle_low + half, c[1], c[2], middle_high + half])
     return shapely.MultiPolygon([shapely.Polygon(place(left)), shapely.Polygon(place(right))])

@@ -31,8 +31,8 @@ class Surface:
 
 
 def surface(rng: Rng, base: float, hilliness: float) -> Surface:
-    """A surface that is steeper and rougher with hilliness (0..1): falls of 1/5000 to 1/400."""
-    steep = float(np.exp(np.interp(hilliness, [0, 1], np.log([1 / 5000, 1 / 400])))) * rng.uniform(0.7, 1.4)
+    """A surface that is steeper and rougher with hilliness (0..1): falls of 1/4000 to 1/150."""
+    steep = float(np.exp(np.interp(hilliness, [0, 1], np.log([1 / 4000, 1 / 150])))) * rng.uniform(0.7, 1.4)
     # rows lie along the contour, so the land falls mostly across them
     slope = (steep * rng.uniform(-0.4, 0.4), steep * rng.choice([-1.0, 1.0]))
     length = rng.uniform(350, 1400, 5)
@@ -46,11 +46,13 @@ def surface(rng: Rng, base: float, hilliness: float) -> Surface:
 
 
 def levels(rng: Rng, plan: Layout, land: Surface, hilliness: float) -> Floats:
-    """The level of each paddy, m: the land at its middle, in terraces, off by some centimetres."""
+    """The level of each paddy, m: the land at its middle in terraces; rows and paddies differ from it."""
     middle = plan.corners.mean(axis=1)
     z = land(middle[:, 0], middle[:, 1])
     step = 0.04 + 0.08 * hilliness
-    return np.round(z / step) * step + rng.normal(0, 0.03 + 0.07 * hilliness, len(z))
+    row = rng.normal(0, 0.03 + 0.18 * hilliness, len(plan.rows.strip))
+    own = rng.normal(0, 0.05 + 0.30 * hilliness, len(z))
+    return np.round((z + row[plan.row]) / step) * step + own
 
 
 def raster(
@@ -77,18 +79,16 @@ def raster(
     top = int((origin[1] - edge[:, 1].max() - reach) // cell)
     columns = int((edge[:, 0].max() + reach - origin[0]) // cell) + 1 - left
     lines = int((origin[1] - edge[:, 1].min() + reach) // cell) + 1 - top
-    east = origin[0] + (left + np.arange(columns) + 0.5) * cell
-    north = origin[1] - (top + np.arange(lines) + 0.5) * cell
+    east = origin[0] + (left + 0.5 + np.arange(columns, dtype=np.float64)) * cell
+    north = origin[1] - (top + 0.5 + np.arange(lines, dtype=np.float64)) * cell
     u, v = _own(place, east[None, :] - place.east, north[:, None] - place.north)
     z = land(u, v) + 0.25
-    corner = (plan.corners - 0.0).reshape(-1, 2)
-    quads = place(corner).reshape(-1, 4, 2)
+    quads = place(plan.corners)
     _fill(z, quads, level, origin[0] + left * cell, origin[1] - top * cell, cell)
     z += rng.normal(0, 0.015, z.shape)
     beyond = (u < x0 - _MARGIN) | (u > x1 + _MARGIN) | (v < y0 - _MARGIN) | (v > y1 + _MARGIN)
     # whole centimetres: no surveyor claims more, and the file packs better
-    z = np.where(beyond, NODATA, np.round(z, 2)).astype(np.float32)
-    return z, top, left
+    return np.where(beyond, NODATA, np.round(z, 2)).astype(np.float32), top, left
 
 
 def _own(place: Placed, east: Floats, north: Floats) -> tuple[Floats, Floats]:

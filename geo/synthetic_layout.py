@@ -20,7 +20,7 @@ Rng = np.random.Generator
 MAIN = 22.0  # m, what the main canal, its road and its trees take
 BRANCH = 12.0  # m, half of what the branch canal and its road take
 LATERAL = 16.0  # m, what a lateral canal, the farm road and a shelterbelt take
-_PER_STRIP = 62  # parcels a strip usually holds; only sizes the first attempt
+_PER_STRIP = 48  # parcels a strip usually holds; only sizes the first attempt
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,9 @@ def _rows(rng: Rng, strips: Strips) -> Rows:
     strip, place = ragged(count)
     m = len(strip)
     big = large[strip]
-    tiny = (rng.random(m) < 0.05) & ~big
-    weight = np.where(tiny, rng.uniform(0.25, 0.4, m), rng.uniform(0.85, 1.15, m))
+    # at most the innermost row of a strip is one of tiny paddies, as they remain beside old ditches
+    tiny = (place == 0) & (rng.random(m) < 0.13) & ~big
+    weight = np.where(tiny, rng.uniform(0.3, 0.45, m), rng.uniform(0.85, 1.15, m))
     share = weight / np.bincount(strip, weight, minlength=n)[strip]
     depth = share * width[strip]
     above = np.cumsum(depth)
@@ -159,17 +160,13 @@ def _rows(rng: Rng, strips: Strips) -> Rows:
     before = np.concatenate([[0.0], above])[first]
     high = strips.y0[strip] + above - before[strip]
     last = place == count[strip] - 1
-    area = np.where(
-        tiny,
-        rng.lognormal(np.log(0.24), 0.35, m),
-        np.where(
-            big,
-            rng.lognormal(np.log(11), 0.55, m),
-            rng.lognormal(np.log(1.42), 0.3, n)[strip] * rng.lognormal(0, 0.15, m),
-        ),
-    )
+    usual = (rng.lognormal(np.log(2.05), 0.27, n)[strip]) * rng.lognormal(0, 0.15, m)
+    area = np.where(big, np.minimum(rng.lognormal(np.log(13), 0.7, m), 42), usual)
+    area = np.where(tiny, rng.lognormal(np.log(0.26), 0.3, m), area)
     total = depth * length[strip] / MU_M2
-    number = np.maximum(np.round(total / area), np.ceil(total / 38)).astype(np.int64)
+    # on average nothing above 44 mu, narrower than 7 m or below 0.2 mu
+    most = np.minimum(np.ceil(length[strip] / 7), total / 0.2)
+    number = np.clip(np.round(total / area), np.ceil(total / 44), most).astype(np.int64)
     tilt = np.where(last, 0.0, np.clip(rng.normal(0, 1.5, m), -4, 4))
     tilt_low = np.concatenate([[0.0], tilt[:-1]])
     tilt_low[place == 0] = 0.0
@@ -184,7 +181,7 @@ def _rows(rng: Rng, strips: Strips) -> Rows:
         ridge_high=ridge,
         water=water,
         count=np.maximum(number, 1),
-        spread=np.where(big, 0.08, 0.3),
+        spread=np.where(big, 0.05, 0.3),
     )
 
 
@@ -194,7 +191,7 @@ def _paddies(rng: Rng, strips: Strips, rows: Rows, spare: int) -> Layout:
     strip = rows.strip[row]
     n, r = len(row), len(rows.strip)
     first, last = place == 0, place == rows.count[row] - 1
-    weight = rng.lognormal(0, rows.spread[row])
+    weight = np.clip(rng.lognormal(0, rows.spread[row]), 0.5, 2.2)
     share = weight / np.bincount(row, weight, minlength=r)[row]
     length = (strips.x1 - strips.x0)[strip]
     width = share * length

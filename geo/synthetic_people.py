@@ -55,7 +55,7 @@ def society(
     n = len(plan.strip)
     strips = len(plan.strips.x0)
     # a village's edge may cut a strip: then its far end belongs to the next one
-    of_strip = np.arange(strips) // 9
+    of_strip = np.minimum(np.arange(strips) // 9, len(villages) - 2)
     split = rng.random(strips) < 0.06
     x = plan.corners[:, :, 0].mean(axis=1)
     far = x > ((plan.strips.x0 + plan.strips.x1) / 2)[plan.strip]
