@@ -167,7 +167,7 @@ def plan_checked(
     blocks["site_id"] = pd.Series(site_ids, dtype="str")
     apart = (label[nb.left] != label[nb.right]) | (label[nb.left] < 0)
     half = nb.facing_m * (apart & ~fenced) / 2
-    kept_m: Floats = np.bincount(nb.left, half, len(parcels)) + np.bincount(nb.right, half, len(parcels))
+    kept_m = (np.bincount(nb.left, half, len(parcels)) + np.bincount(nb.right, half, len(parcels))).astype(float)
     each, total = tables.county_sums(
         parcels,
         blocks,
