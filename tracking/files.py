@@ -16,6 +16,7 @@ from typing import Any
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from geo.errors import ChigaiError
+from geo.source import Source
 
 MB = 1_000_000
 SUFFIXES = (".zip", ".gpkg", ".geojson", ".json", ".parquet", ".fgb", ".shp")
@@ -126,6 +127,17 @@ def path(home: Path, reference: str) -> Path:
             do_en="upload it again.",
         )
     return found
+
+
+def source(fields: Mapping[str, Any], home: Path) -> Source:
+    """A Source from its JSON: file (a reference) and layer, where, crs, encoding, mapping, county."""
+    unknown = set(fields) - {"file", "layer", "where", "crs", "encoding", "mapping", "county"}
+    if unknown:
+        raise ChigaiError(
+            f"读取要求里有不认识的项：{unknown}", f"Unknown keys in what is to be read: {unknown}"
+        )
+    options = {k: v for k, v in fields.items() if k != "file" and v not in (None, "", {})}
+    return Source(path=path(home, fields["file"]), **options)
 
 
 def demo(home: Path) -> dict[str, str]:

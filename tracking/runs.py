@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from geo import boundaries, checking, reading
-from geo.errors import ChigaiError
 from planning import pipeline
 from tracking import files
 from tracking.jobs import Progress, Work
 
 
 def check(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
-    """Read and check parcels. request: name, source (see `source`), barriers and dem (references or null)."""
+    """Read and check parcels. request: name, source (see `files.source`), barriers and dem (references or null)."""
     progress("read", 0.0)
-    asked = source(request["source"], home)
+    asked = files.source(request["source"], home)
     loaded = reading.read(asked)
     barriers = loaded.barriers
     if request.get("barriers"):
@@ -69,7 +67,7 @@ def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -
     """Plan checked parcels. request: parcels (their id), programme, overrides {parameter: value}, seed."""
     given = files.manifest(home, request["parcels"])["request"]
     asked = pipeline.Request(
-        source=source(given["source"], home),
+        source=files.source(given["source"], home),
         barriers=files.path(home, given["barriers"]) if given.get("barriers") else None,
         dem=files.path(home, given["dem"]) if given.get("dem") else None,
         programme=request.get("programme", "jixi-2020-8"),
@@ -80,17 +78,6 @@ def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -
     made.parent.mkdir(parents=True, exist_ok=True)
     pipeline.run(asked, made, progress)
     return files.put_in_place(made, home / "plans" / job_id)
-
-
-def source(fields: Mapping[str, Any], home: Path) -> reading.Source:
-    """A reading.Source from its JSON: file (a reference) and layer, where, crs, encoding, mapping, county."""
-    unknown = set(fields) - {"file", "layer", "where", "crs", "encoding", "mapping", "county"}
-    if unknown:
-        raise ChigaiError(
-            f"读取要求里有不认识的项：{unknown}", f"Unknown keys in what is to be read: {unknown}"
-        )
-    options = {k: v for k, v in fields.items() if k != "file" and v not in (None, "", {})}
-    return reading.Source(path=files.path(home, fields["file"]), **options)
 
 
 KINDS: dict[str, Work] = {"check": check, "plan": plan}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -114,7 +115,7 @@ def _deadline(ctx: parts.Context, counties: list[targets.Standing], as_of: date)
     )
 
 
-def _map(ctx: parts.Context, meta: dict[str, Any], county: str) -> None:
+def _map(ctx: parts.Context, meta: Mapping[str, Any], county: str) -> None:
     parts.heading(ctx.t("overview.map"), ctx.t("overview.map_note"))
     url = maps.plan_map_url(meta["folder"], ctx.lang, county=county or None)
     st.iframe(url, height=MAP_HEIGHT, alt=ctx.t("overview.map"))

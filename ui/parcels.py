@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import geopandas as gpd
@@ -13,8 +14,7 @@ from ui import maps, numbers, palette, parts, progress, reading_form, safe
 from ui.parts import Column
 
 MAP_HEIGHT = 520
-SHOWN_FINDINGS = 2_000
-"""Rows of the list on the page; the download has all."""
+SHOWN_FINDINGS = 2_000  # in the list on the page; the download has all
 
 
 def page(ctx: parts.Context) -> None:
@@ -214,7 +214,7 @@ def _download(ctx: parts.Context, chosen: str, manifest: dict[str, Any]) -> None
         with column:
             st.download_button(
                 t("parcels.download", fmt=t(f"format.{fmt}")),
-                data=lambda fmt=fmt: findings.export(folder, fmt, ctx.lang),
+                data=partial(findings.export, folder, fmt, ctx.lang),
                 file_name=f"findings-{chosen[:13]}.{fmt}",
                 on_click="ignore",
                 key=f"findings_{fmt}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,16 +53,19 @@ def refusals(t: Words) -> Iterator[None]:
         st.error(t("error.unexpected"))
 
 
-def refuse(error: ChigaiError, t: Words) -> None:
-    """What is wrong, where, and what to do, each where the eye finds it."""
+def refuse(error: ChigaiError, t: Words, cure: bool = True) -> None:
+    """What is wrong, where, and what to do, each where the eye finds it.
+
+    cure: False where the page itself offers the way out, which then need not be described.
+    """
     zh = t.lang == "zh"
-    what, cure = (error.zh, error.do_zh) if zh else (error.en, error.do_en)
+    what, do = (error.zh, error.do_zh) if zh else (error.en, error.do_en)
     where = error.where(t.lang)
     lines = [f"<b>{safe.text(what)}</b>"]
     if where:
         lines.append(f"<span>{safe.text(where)}</span>")
-    if cure:
-        lines.append(f"<span>{safe.text(t('error.cure', cure=cure))}</span>")
+    if cure and do:
+        lines.append(f"<span>{safe.text(t('error.cure', cure=do))}</span>")
     notice("bad", *lines)
 
 
@@ -73,6 +77,11 @@ def notice(kind: str, *lines: str) -> None:
 def style() -> None:
     """The look of every page; drawn once a run by the frame."""
     st.html(STYLES)
+
+
+def plain_markdown(text: str) -> str:
+    """Text for a label that Streamlit takes as Markdown: its signs are shown, none is obeyed."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!~$:<>|^])", r"\\\1", text)
 
 
 def title(t: Words, page: str) -> None:
@@ -141,19 +150,24 @@ def steps(items: Sequence[tuple[str, str]]) -> None:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: its header, whether it holds numbers, and whether a narrow screen shows it."""
+    """One column of a table: its header, whether it holds numbers, and whether it is wide on a narrow screen."""
 
     header: str
     number: bool = False
+    wide: bool = False
+
+    @property
+    def style(self) -> str:
+        return " ".join(["cg-num"] * self.number + ["cg-wide"] * self.wide)
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], last_is_sum: bool = False) -> None:
     """A table of HTML cells (safe already); on a narrow screen each row becomes a small list."""
-    head = "".join(f'<th class="{"cg-num" if c.number else ""}">{safe.text(c.header)}</th>' for c in columns)
+    head = "".join(f'<th class="{c.style}">{safe.text(c.header)}</th>' for c in columns)
     lines = []
     for i, row in enumerate(rows):
         cells = "".join(
-            f'<td class="{"cg-num" if c.number else ""}" data-label="{safe.text(c.header)}">{cell}</td>'
+            f'<td class="{c.style}" data-label="{safe.text(c.header)}">{cell}</td>'
             for c, cell in zip(columns, row, strict=True)
         )
         total = ' class="cg-sum"' if last_is_sum and i == len(rows) - 1 else ""
@@ -173,9 +187,8 @@ def mark(look: palette.Look, lang: str, words: str | None = None) -> str:
 
 
 def state_mark(state: str, t: Words) -> str:
-    """A county's state; what the map has no colour for is grey."""
-    look = palette.TARGETS.get(state) or palette.Look("#8C8C8C", "plain", "◌", "", "")
-    return mark(look, t.lang, t(f"state.{state}"))
+    """A county's state, in the map's colour and sign and in words short enough for a table."""
+    return mark(palette.TARGETS[state], t.lang, t(f"state.{state}"))
 
 
 def share_bar(value: float, low: float, high: float) -> str:
@@ -192,7 +205,7 @@ def county_table(counties: Sequence[Standing], t: Words) -> None:
     lang = t.lang
     columns = [
         Column(t("county.name")),
-        Column(t("county.state")),
+        Column(t("county.state"), wide=True),
         Column(t("county.target"), True),
         Column(t("county.compliant"), True),
         Column(t("county.in_sites"), True),

@@ -17,6 +17,8 @@ from ui import maps, numbers, palette, parts, progress, safe
 from ui.parts import Column
 
 MAP_HEIGHT = 560
+VIEWS: tuple[maps.View, ...] = ("before_after", "after", "before")
+# format of geo.export → suffix of the file that is handed out
 FORMATS = {
     "gpkg": "gpkg",
     "shp": "zip",
@@ -26,7 +28,6 @@ FORMATS = {
     "txt": "txt",
     "xlsx": "xlsx",
 }
-"""Format of geo.export → suffix of the file that is handed out."""
 
 
 def page(ctx: parts.Context) -> None:
@@ -156,7 +157,7 @@ def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
     parts.heading(t("plan.map"), t("plan.map_note"))
     view = st.segmented_control(
         t("plan.view"),
-        ["before_after", "after", "before"],
+        VIEWS,
         default="before_after",
         format_func=lambda v: t(f"plan.view_{v}"),
         key="view",
@@ -248,7 +249,7 @@ def _bars(frame: pd.DataFrame, unit: str) -> None:
     )
     marks = bar.mark_bar(cornerRadiusEnd=3, height=18).encode(color=alt.Color("colour:N", scale=None))
     words = bar.mark_text(align="left", dx=5, color="#1B2733").encode(text="label:N")
-    st.altair_chart((marks + words).properties(height=max(36 * len(frame), 72) + 40))
+    st.altair_chart((marks + words).properties(height=36 * len(frame) + 8))
 
 
 def _why(ctx: parts.Context, j: figures.Joining) -> None:
@@ -273,7 +274,7 @@ def _money(ctx: parts.Context, j: figures.Joining) -> None:
     divide = 10_000 if ctx.lang == "zh" else 1_000
     rows = [
         (ctx.t(f"plan.cost_{part}"), yuan / divide, numbers.money(yuan, ctx.lang), "#0067A3")
-        for part, yuan in spent.items()
+        for part, yuan in sorted(spent.items(), key=lambda item: -item[1])
     ]
     _bars(pd.DataFrame(rows, columns=["name", "value", "label", "colour"]), ctx.t("unit.money"))
 
@@ -289,7 +290,7 @@ def _by_county(ctx: parts.Context, meta: dict[str, Any]) -> None:
         Column(t("plan.share"), True),
         Column(t("plan.bound"), True),
         Column(t("plan.cut_m3"), True),
-        Column(t("county.cost"), True),
+        Column(t("plan.cost_column"), True),
     ]
 
     def row(name: str, c: dict[str, Any]) -> list[str]:
@@ -381,7 +382,7 @@ def _earlier(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
         Column(t("plan.parcels_mu"), True),
         Column(t("plan.compliant_mu"), True),
         Column(t("county.in_sites"), True),
-        Column(t("county.cost"), True),
+        Column(t("plan.cost_column"), True),
     ]
     rows = []
     for m in metas:

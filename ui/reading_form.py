@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from geo import mapping as fields
-from geo import reading
+from geo import mapping, preview
 from geo.errors import ChigaiError
+from geo.preview import Preview
 from tracking import files
-from ui import parts, progress, safe
+from ui import numbers, parts, progress, safe
 
 UPLOAD, DEMO = "upload", "demo"
+SAMPLE_ROWS = 5
 ROLES = {"parcels": files.SUFFIXES, "barriers": files.SUFFIXES, "dem": files.RASTERS}
 
 
@@ -109,9 +111,141 @@ def _translate_uploader(ctx: parts.Context) -> None:
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
-def _look(
-    home: str, reference: str, layer: str | None, encoding: str | None, crs: int | None
-) -> reading.Preview:
-    return reading.look(
-        reading.Source(files.path(parts.Path(home), reference), layer=layer, encoding=encoding, crs=crs)
+def _look(home: str, request: str) -> Preview:
+    """A look at a file as it would be read; request: files.source's fields as JSON, so that it can be kept."""
+    return preview.look(files.source(json.loads(request), Path(home)))
+
+
+def _source(ctx: parts.Context, reference: str) -> dict[str, Any] | None:
+    """What is proposed for a file and what a person makes of it; None while something must be chosen first."""
+    t, mine = ctx.t, reference[:12]
+    source: dict[str, Any] = {"file": reference}
+    first = _look(str(ctx.home), json.dumps(source))
+    if not _layer(ctx, first, source, mine):
+        return None
+    with st.expander(t("read.more")):
+        where = st.text_input(
+            t("read.where"), key=f"where_{mine}", help=t("read.where_help"), placeholder=" "
+        )
+        names = {u.adcode: u.name_zh if ctx.lang == "zh" else u.name_en for u in ctx.programme.units}
+        county = st.selectbox(
+            t("read.county"),
+            ["", *names],
+            format_func=lambda c: names.get(c, t("read.county_auto")),
+            key=f"county_{mine}",
+        )
+    if where.strip():
+        source["where"] = where.strip()
+    if county:
+        source["county"] = county
+    seen = _look(str(ctx.home), json.dumps(source))
+    _encoding(ctx, seen, source, mine)
+    _coordinates(ctx, seen, source, mine)
+    seen = _look(str(ctx.home), json.dumps(source))
+    _columns(ctx, seen, source, mine)
+    seen = _look(str(ctx.home), json.dumps(source))
+    for error in seen.problems:
+        parts.refuse(error, t, cure=seen.crs is not None)
+    for finding in seen.findings:
+        st.caption(finding.zh if ctx.lang == "zh" else finding.en)
+    return None if seen.problems else source
+
+
+def _layer(ctx: parts.Context, seen: Preview, source: dict[str, Any], mine: str) -> bool:
+    """Ask for the layer where there are several. False while none is chosen."""
+    if len(seen.layers) > 1:
+        layer = st.selectbox(
+            ctx.t("read.layer"),
+            seen.layers,
+            index=seen.layers.index(seen.layer) if seen.layer in seen.layers else None,
+            key=f"layer_{mine}",
+            placeholder=ctx.t("read.choose"),
+        )
+        if layer is None:
+            return False
+        source["layer"] = layer
+    elif seen.layer is None:
+        for error in seen.problems:
+            parts.refuse(error, ctx.t)
+        return False
+    return True
+
+
+def _encoding(ctx: parts.Context, seen: Preview, source: dict[str, Any], mine: str) -> None:
+    """Ask for the encoding of a shapefile's text where more than one could be right, each with what it gives."""
+    guesses = {g.encoding: g for g in seen.encoding_candidates}
+    if len(guesses) < 2 or not any(g.sample for g in guesses.values()):
+        return
+    chosen = st.radio(
+        ctx.t("read.encoding"),
+        list(guesses),
+        index=list(guesses).index(seen.encoding) if seen.encoding in guesses else None,
+        format_func=lambda e: parts.plain_markdown(
+            ctx.t("read.encoding_sample", name=e, sample=" · ".join(guesses[e].sample[:3])[:80])
+        ),
+        key=f"encoding_{mine}",
     )
+    if chosen:
+        source["encoding"] = chosen
+
+
+def _coordinates(ctx: parts.Context, seen: Preview, source: dict[str, Any], mine: str) -> None:
+    """Say which coordinates the file declares; where it does not, propose with reasons and let a person choose."""
+    t = ctx.t
+    if seen.crs is not None:
+        st.caption(t("read.crs_found", name=seen.crs_name))
+        return
+    if seen.layer is None:
+        return
+    parts.notice("warn", safe.text(t("read.crs_unknown" if seen.crs_candidates else "read.crs_none")))
+    names = {
+        p.epsg: t(
+            "read.crs_jixi" if p.lands_in_jixi else "read.crs_away", name=p.zh if ctx.lang == "zh" else p.en
+        )
+        for p in seen.crs_candidates
+    }
+    epsg = st.selectbox(
+        t("read.crs"),
+        [*names, 0],
+        index=None,
+        format_func=lambda e: f"EPSG:{e} · {names[e]}" if e else t("read.crs_other"),
+        key=f"crs_{mine}",
+        placeholder=t("read.choose"),
+    )
+    if epsg == 0:
+        epsg = st.number_input(t("read.crs_epsg"), 1024, 32767, None, key=f"epsg_{mine}", placeholder="4553")
+    if epsg:
+        source["crs"] = int(epsg)
+
+
+def _columns(ctx: parts.Context, seen: Preview, source: dict[str, Any], mine: str) -> None:
+    """The first rows, and which column is which field: as proposed, or as a person says."""
+    t = ctx.t
+    if not seen.columns:
+        return
+    facts = [t("read.recognised", profile=t(f"profile.{seen.profile}"))]
+    if seen.rows >= 0:
+        facts.append(t("parcels.rows", n=numbers.plain(seen.rows)))
+    if seen.dropped:
+        facts.append(t("read.dropped", columns=", ".join(seen.dropped)))
+    parts.notice("plain", *(safe.text(f) for f in facts))
+    with st.expander(t("read.fields"), expanded=seen.profile == "generic"):
+        st.caption(t("read.fields_note"))
+        st.dataframe(seen.sample.head(SAMPLE_ROWS), hide_index=True, height=38 * (SAMPLE_ROWS + 1))
+        columns = st.columns(3)
+        changed = {}
+        for i, name in enumerate(mapping.PARCEL_FIELDS):
+            proposed = seen.mapping.get(name, "")
+            options = ["", *seen.columns]
+            with columns[i % 3]:
+                chosen = st.selectbox(
+                    t(f"field.{name}"),
+                    options,
+                    index=options.index(proposed) if proposed in options else 0,
+                    format_func=lambda c: c or t("read.none"),
+                    key=f"field_{mine}_{name}",
+                )
+            if chosen != proposed:
+                changed[name] = chosen
+    if changed:
+        source["mapping"] = changed
