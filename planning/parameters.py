@@ -88,6 +88,13 @@ class Parameters(Model):
         """Name → value, as plan.json keeps it; `with_values(**as_values())` changes nothing."""
         return {name: parameter.value for name, parameter in self.items().items()}
 
+    def notes(self) -> dict[str, dict[str, str | bool]]:
+        """Name → what the parameter means and where its default is from: plan.json's `parameter_notes`."""
+        return {
+            name: parameter.model_dump(exclude={"value", "minimum", "maximum"})
+            for name, parameter in self.items().items()
+        }
+
     def with_values(self, **values: float | bool) -> Parameters:
         """These parameters with other values (in each one's unit; a switch takes true, false, 1 or 0).
 

@@ -214,6 +214,13 @@ def test_every_parameter_is_explained_in_both_languages_and_assumptions_are_mark
             assert parameter.confirm
 
 
+def test_notes_say_what_each_value_means() -> None:
+    notes = JIXI.parameters.notes()
+    assert list(notes) == list(JIXI.parameters.as_values())
+    assert notes["max_mu"]["unit_zh"] == "亩" and notes["max_mu"]["confirm"] is True
+    assert all({"title_zh", "unit_zh", "source", "confidence", "confirm"} <= set(n) for n in notes.values())
+
+
 def test_other_values_leave_the_rest_as_it_is() -> None:
     changed = JIXI.parameters.with_values(max_mu=30, same_village=1)
     assert changed.max_mu.value == 30
