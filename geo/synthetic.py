@@ -122,8 +122,10 @@ def _districts(recipe: dict[str, Any], parcels: int, seed: int) -> list[District
             )
             used += some
     ends = np.cumsum([d.parcels for d in out])
-    for kind, wanted in synthetic_defects.quota(parcels).items():
-        upto = np.floor(ends * wanted / parcels + 1e-9).astype(int)
+    quota = synthetic_defects.quota(parcels)
+    for k, (kind, wanted) in enumerate(quota.items()):
+        # each kind rounds at a different place, lest all that are rare meet in one small district
+        upto = np.floor(ends * wanted / parcels + (k + 0.5) / len(quota)).astype(int)
         for district, number in zip(out, np.diff(upto, prepend=0), strict=True):
             district.defects[kind] = int(number)
     return out
@@ -317,12 +319,16 @@ def _build(
     marred = synthetic_defects.mar(rng, plan, place, sound, district.defects)
     # the register follows what is drawn, so that a planted defect is the only one that its row has
     drawn = shapely.area(marred.geometry)
-    drawn = np.where(shapely.is_valid(marred.geometry) & (drawn > 0), drawn, shapely.area(sound)[marred.of])
+    crossed = marred.rows["bow_tie"]
+    drawn[crossed] = shapely.area(shapely.make_valid(marred.geometry[crossed]))
+    drawn = np.where(drawn > 0, drawn, shapely.area(sound)[marred.of])
     told = synthetic_people.declared(rng, drawn / MU_M2) * marred.declared_factor
 
     of, n = pa.array(marred.of), len(marred.of)
     code = people.code[marred.of]
+    # rows beside the register's own numbering, which may not hit another row's code by chance
     code[len(sound) :] += 50_000
+    code[marred.moved_county] += 70_000
     code = np.where(marred.same_id_as >= 0, code[marred.same_id_as], code)
     county = np.where(marred.moved_county, int(district.far_county), int(district.county))
     code = code % 10**13 + county * 10**13

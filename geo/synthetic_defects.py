@@ -113,7 +113,7 @@ def _choose(rng: Rng, plan: Layout, wanted: dict[str, int]) -> dict[str, Ints]:
     at = at[at + 1 < n]
     wide = plan.corners[:, 1, 0] - plan.corners[:, 0, 0]
     tall = plan.corners[:, 3, 1] - plan.corners[:, 0, 1]
-    plain = (wide > 8) & (wide < 58) & (tall > 8) & (plan.bent == 0).all(axis=1)
+    plain = (wide > 8) & (wide < 58) & (tall > 8) & (tall < 75) & (plan.bent == 0).all(axis=1)
     good = at[(plan.row[at] == plan.row[at + 1]) & plain[at] & plain[at + 1]]
     good = rng.permutation(good)
     out, used = {}, 0
