@@ -79,7 +79,9 @@ def covered_by(dem: Path, points: np.ndarray, crs: pyproj.CRS) -> np.ndarray | N
             to = pyproj.Transformer.from_crs(crs, pyproj.CRS.from_wkt(raster.crs.to_wkt()), always_xy=True)
             x, y = to.transform(points[:, 0], points[:, 1])
             with np.errstate(invalid="ignore"):
-                column, line = ~raster.transform * (np.asarray(x), np.asarray(y))
+                back = ~raster.transform
+                column = back.a * np.asarray(x) + back.b * np.asarray(y) + back.c
+                line = back.d * np.asarray(x) + back.e * np.asarray(y) + back.f
             inside = (column >= 0) & (line >= 0) & (column < raster.width) & (line < raster.height)
             return _has_value(raster, inside, column, line)
     except (RasterioError, CRSError, ProjError) as error:
