@@ -163,33 +163,61 @@ def _first_seen(span, faces, k, cuts, won, won_span):
 
 
 @njit(cache=True, nogil=True)
-def _ground(quad, p_first, px, py, ex, ey, long, lo, hi, hlo, hhi, across, loose_lo, loose_hi, reach):
+def _crossed(ax, ay, bx, by, near, sides):
+    """Whether the link from a to b, its ends left out, runs through one of the sides near."""
+    for u in range(sides):
+        cx, cy, dx, dy = near[u, 0], near[u, 1], near[u, 2], near[u, 3]
+        ex, ey, fx, fy = bx - ax, by - ay, dx - cx, dy - cy
+        turn = ex * fy - ey * fx
+        if turn == 0.0:
+            continue
+        t = ((cx - ax) * fy - (cy - ay) * fx) / turn
+        w = ((cx - ax) * ey - (cy - ay) * ex) / turn
+        if 0.01 < t < 0.99 and 0.0 <= w <= 1.0:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _ground(quad, p_first, side, lo, hi, hlo, hhi, across, loose_lo, loose_hi, reach, near, sides):
     """Corners of the ground between a side, from lo to hi along it, and the side across from it.
 
-    Where one of the two ends up to reach before the other, and nothing else is faced from what is left over
-    (loose), the ground ends from corner to corner: no notch is left.
+    Where one of the two ends up to reach before the other the ground ends from corner to corner, so that no
+    notch is left; unless something else is faced from what is left over (not loose) or stands in between.
     """
-    v = 0 if p_first else 2
+    px, py, qx, qy = side[0], side[1], side[2], side[3]
+    long = np.sqrt((qx - px) ** 2 + (qy - py) ** 2)
+    ex, ey = (qx - px) / long, (qy - py) / long
     hlo, hhi = max(hlo, 0.0), max(hhi, 0.0)
-    dx, dy = px + ex * lo + ey * hlo, py + ey * lo - ex * hlo
-    fx, fy = px + ex * hi + ey * hhi, py + ey * hi - ex * hhi
-    if loose_lo:
-        rest = np.hypot(across[2] - dx, across[3] - dy)
-        if lo <= _SHORT and rest <= reach:
-            dx, dy = across[2], across[3]
-        elif lo <= reach and rest < 1e-3:
-            lo = 0.0
-    if loose_hi:
-        rest = np.hypot(across[0] - fx, across[1] - fy)
-        if hi >= long - _SHORT and rest <= reach:
-            fx, fy = across[0], across[1]
-        elif long - hi <= reach and rest < 1e-3:
-            hi = long
-    quad[v, 0], quad[v, 1] = px + ex * lo, py + ey * lo
-    quad[v + 1, 0], quad[v + 1, 1] = px + ex * hi, py + ey * hi
+    ax, ay, bx, by = px + ex * lo, py + ey * lo, px + ex * hi, py + ey * hi
+    dx, dy, fx, fy = ax + ey * hlo, ay - ex * hlo, bx + ey * hhi, by - ex * hhi
+    at_p, at_q = lo <= _SHORT, hi >= long - _SHORT
+    if at_p:
+        ax, ay = px, py
+    if at_q:
+        bx, by = qx, qy
+    rest = np.hypot(across[2] - dx, across[3] - dy)
+    if rest < 1e-3 and not at_p:
+        dx, dy = across[2], across[3]
+        if loose_lo and lo <= reach and not _crossed(px, py, dx, dy, near, sides):
+            ax, ay = px, py
+    elif rest < 1e-3 or (
+        at_p and loose_lo and rest <= reach and not _crossed(ax, ay, across[2], across[3], near, sides)
+    ):
+        dx, dy = across[2], across[3]
+    rest = np.hypot(across[0] - fx, across[1] - fy)
+    if rest < 1e-3 and not at_q:
+        fx, fy = across[0], across[1]
+        if loose_hi and long - hi <= reach and not _crossed(qx, qy, fx, fy, near, sides):
+            bx, by = qx, qy
+    elif rest < 1e-3 or (
+        at_q and loose_hi and rest <= reach and not _crossed(bx, by, across[0], across[1], near, sides)
+    ):
+        fx, fy = across[0], across[1]
+    v = 0 if p_first else 2
+    quad[v, 0], quad[v, 1], quad[v + 1, 0], quad[v + 1, 1] = ax, ay, bx, by
     v = 2 - v
-    quad[v, 0], quad[v, 1] = fx, fy
-    quad[v + 1, 0], quad[v + 1, 1] = dx, dy
+    quad[v, 0], quad[v, 1], quad[v + 1, 0], quad[v + 1, 1] = fx, fy, dx, dy
 
 
 @njit(cache=True, nogil=True)
@@ -228,7 +256,7 @@ def facing(coords, start, stop, parcel, turned, box, n, gap, overlap):
         np.empty(4 * n + 64, np.int32),
     )
     count, qcount, first, room = 0, 0, 0, 0
-    near, owner = np.empty((0, 4)), np.empty(0, np.int32)
+    near, owner, own = np.empty((0, 4)), np.empty(0, np.int32), np.empty(4)
     span, side, faces = np.empty((0, 4)), np.empty(0, np.int64), np.empty(0, np.bool_)
     cuts, won, won_span = np.empty(0), np.empty(0, np.int64), np.empty((0, 2))
     for c in range(m):
@@ -281,22 +309,11 @@ def facing(coords, start, stop, parcel, turned, box, n, gap, overlap):
                 run = np.sqrt((across[2] - across[0]) ** 2 + (across[3] - across[1]) ** 2)
                 if long < run or (long == run and (px < across[0] or (px == across[0] and py < across[1]))):
                     continue
+                own[0], own[1], own[2], own[3] = px, py, coords[b, 0], coords[b, 1]
+                loose_lo = w == 0 or owner[side[won[w - 1]]] == q
+                loose_hi = w == wins - 1 or owner[side[won[w + 1]]] == q
                 _ground(
-                    quads[qcount],
-                    p < q,
-                    px,
-                    py,
-                    ex,
-                    ey,
-                    long,
-                    lo,
-                    hi,
-                    hlo,
-                    hhi,
-                    across,
-                    w == 0 or owner[side[won[w - 1]]] == q,
-                    w == wins - 1 or owner[side[won[w + 1]]] == q,
-                    gap,
+                    quads[qcount], p < q, own, lo, hi, hlo, hhi, across, loose_lo, loose_hi, gap, near, sides
                 )
                 near_of[qcount], far_of[qcount] = min(p, q), max(p, q)
                 qcount += 1

@@ -1,0 +1,289 @@
+"""The outline of each block: its parcels and the ridges that fall away between them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import shapely
+from numba import njit
+from numpy.typing import NDArray
+
+from geo import boxes
+from geo.neighbours import Neighbours
+
+Shapes = NDArray[np.object_]
+
+_INTO_M = 1e-3
+"""Ridges are carried this far into both parcels: what meets only to rounding then meets for certain."""
+
+_STRAIGHT_M = 1e-6
+"""Corners this near the line through their neighbours are none."""
+
+_GROUP = 2000
+"""Blocks united in one go; enough for a thread to be worth its start."""
+
+_SNAPS_M = (0.01, 0.1, 0.5, 1.0)
+"""How far parts of one block are closed up, least first, where the ground between does not join them."""
+
+
+def outlines(
+    geoms: Shapes,
+    labels: NDArray[np.integer],
+    nb: Neighbours,
+    removable: NDArray[np.bool_] | None = None,
+    ridge_m: float = 1.5,
+) -> Shapes:
+    """The polygon of each block, object[labels.max() + 1]: its parcels and the ridges inside it.
+
+    geoms: disjoint Polygons in projected metres, as given to neighbours; labels: int[n], the block of each
+    parcel from 0, -1 for none; removable: bool[m], pairs whose ridge may go (all of them where None);
+    ridge_m: widest ridge. Blocks are disjoint from each other and from every parcel outside them. A block of
+    one parcel is that parcel; a label without parcels is None. Holes stay where they hold a parcel of
+    another block, or more ground than a ridge takes. A block whose parcels no ridge joins stays in parts.
+    """
+    shapes = np.asarray(geoms, dtype=object)
+    labels = np.asarray(labels)
+    n = int(labels.max(initial=-1)) + 1
+    out = np.full(n, None, dtype=object)
+    count = np.bincount(labels[labels >= 0], minlength=n)
+    alone = (labels >= 0) & (count[labels] == 1)
+    out[labels[alone]] = shapes[alone]
+    rows = np.flatnonzero((labels >= 0) & (count[labels] > 1))
+    if len(rows) == 0:
+        return out
+    use = (labels[nb.left] == labels[nb.right]) & (labels[nb.left] >= 0)
+    if removable is not None:
+        use &= removable
+    kept = use[nb.quad_pair]
+    quads = nb.quads[kept]
+    quad_label = labels[nb.left[nb.quad_pair[kept]]]
+    ground = _ground(quads)
+
+    pieces = np.concatenate([shapes[rows], ground])
+    piece_label = np.concatenate([labels[rows], quad_label])
+    order = np.argsort(piece_label, kind="stable")
+    pieces, piece_label = pieces[order], piece_label[order]
+    joined, block = np.unique(piece_label, return_inverse=True)
+    parts, part_of = shapely.get_parts(
+        _in_groups(_unite, shapely.geometrycollections(pieces, indices=block)), True
+    )
+    parts = _tidied(parts, joined[part_of], shapes, labels, ridge_m)
+    united = _one_part(parts, part_of, len(joined))
+    _part_ways(united, np.searchsorted(joined, quad_label), quads, ground)
+    out[joined] = united
+    return out
+
+
+def _ground(quads: NDArray[np.float64]) -> Shapes:
+    """Ridge pieces as polygons that reach a little into the parcels on either side.
+
+    The corners themselves stay where they are, so that outlines run exactly from corner to corner.
+    """
+    left, right = quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 2]
+    long_left = np.maximum(np.hypot(left[:, 0], left[:, 1]), 1e-12)[:, None]
+    long_right = np.maximum(np.hypot(right[:, 0], right[:, 1]), 1e-12)[:, None]
+    left, right = left / long_left, right / long_right
+    # either parcel lies to the left of its own side
+    in_left, in_right = (
+        np.column_stack([-left[:, 1], left[:, 0]]),
+        np.column_stack([-right[:, 1], right[:, 0]]),
+    )
+    along_left = np.minimum(_INTO_M, long_left / 4)
+    along_right = np.minimum(_INTO_M, long_right / 4)
+    ring = np.stack(
+        [
+            quads[:, 0],
+            quads[:, 0] + in_left * _INTO_M + left * along_left,
+            quads[:, 1] + in_left * _INTO_M - left * along_left,
+            quads[:, 1],
+            quads[:, 2],
+            quads[:, 2] + in_right * _INTO_M + right * along_right,
+            quads[:, 3] + in_right * _INTO_M - right * along_right,
+            quads[:, 3],
+            quads[:, 0],
+        ],
+        axis=1,
+    )
+    ground: Shapes = shapely.polygons(ring)
+    broken = ~shapely.is_valid(ground)
+    if broken.any():  # sides that cross each other a little: parcels drawn over one another
+        ground[broken] = shapely.convex_hull(ground[broken])
+    return ground
+
+
+def _in_groups(work: Callable[[Shapes], Shapes], shapes: Shapes) -> Shapes:
+    """work(shapes) in order, on as many threads as there are cores; shapely lets them run side by side."""
+    parts = [shapes[i : i + _GROUP] for i in range(0, len(shapes), _GROUP)]
+    if len(parts) < 2:
+        return work(shapes)
+    with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as pool:
+        return np.concatenate(list(pool.map(work, parts)))
+
+
+def _unite(collections: Shapes) -> Shapes:
+    united: Shapes = shapely.union_all(collections[:, None], axis=1)
+    return united
+
+
+def _tidied(
+    parts: Shapes, label: NDArray[np.integer], shapes: Shapes, labels: NDArray[np.integer], ridge_m: float
+) -> Shapes:
+    """Polygons without the holes where ridges cross, and without corners on straight sides."""
+    rings, ring_part = shapely.get_rings(parts, return_index=True)
+    hole = np.zeros(len(rings), bool)
+    hole[1:] = ring_part[1:] == ring_part[:-1]
+    stays = np.ones(len(rings), bool)
+    if hole.any():
+        at = np.flatnonzero(hole)
+        stays[at] = _is_open(shapely.polygons(rings[at]), label[ring_part[at]], shapes, labels, ridge_m)
+    rings, ring_part = rings[stays], ring_part[stays]
+    coords, ring_of = shapely.get_coordinates(rings, return_index=True)
+    at = np.zeros(len(rings) + 1, np.int64)
+    np.cumsum(np.bincount(ring_of, minlength=len(rings)), out=at[1:])
+    coords, at, left = corners(coords, at, _STRAIGHT_M)
+    first = np.zeros(len(parts) + 1, np.int64)
+    np.cumsum(np.bincount(ring_part[left], minlength=len(parts)), out=first[1:])
+    tidy: Shapes = shapely.from_ragged_array(shapely.GeometryType.POLYGON, coords, (at, first))
+    bad = ~shapely.is_valid(tidy)
+    tidy[bad] = shapely.make_valid(tidy[bad], method="structure")
+    return tidy
+
+
+def _is_open(
+    holes: Shapes,
+    label: NDArray[np.integer],
+    shapes: Shapes,
+    labels: NDArray[np.integer],
+    ridge_m: float,
+) -> NDArray[np.bool_]:
+    """Which holes stay: wider than a ridge, or another block's or nobody's parcel in them."""
+    stays = 2 * shapely.area(holes) > ridge_m * shapely.length(holes)
+    small = np.flatnonzero(~stays)
+    hole, parcel = shapely.STRtree(shapes).query(holes[small])
+    other = labels[parcel] != label[small[hole]]
+    hole, parcel = small[hole[other]], parcel[other]
+    held = shapely.area(shapely.intersection(holes[hole], shapes[parcel]))
+    stays[hole[held > _STRAIGHT_M * shapely.length(holes[hole])]] = True
+    return stays
+
+
+@njit(cache=True, nogil=True)
+def corners(coords, at, straight):
+    """Closed rings without the corners that lie within straight (m) of the line through their neighbours.
+
+    coords: float64[k, 2]; at: int64[rings + 1], where each ring begins. Returns the same for what is left,
+    and which rings are left (those with an area), int64.
+    """
+    out = np.empty_like(coords)
+    out_at, left = np.zeros(len(at), np.int64), np.empty(len(at), np.int64)
+    total, rings = 0, 0
+    for r in range(len(at) - 1):
+        first, n = at[r], at[r + 1] - at[r] - 1
+        start = 0  # the corner farthest left, lowest of those: never on a straight side
+        for i in range(1, n):
+            dx = coords[first + i, 0] - coords[first + start, 0]
+            if dx < 0 or (dx == 0 and coords[first + i, 1] < coords[first + start, 1]):
+                start = i
+        base = total
+        for i in range(n + 1):
+            x, y = coords[first + (start + i) % n, 0], coords[first + (start + i) % n, 1]
+            while total - base >= 1:
+                bx, by = out[total - 1, 0], out[total - 1, 1]
+                if np.hypot(x - bx, y - by) <= straight and total - base >= 2:
+                    total -= 1
+                    continue
+                if total - base < 2:
+                    break
+                ax, ay = out[total - 2, 0], out[total - 2, 1]
+                long = np.hypot(x - ax, y - ay)
+                if long > straight and abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) > straight * long:
+                    break
+                total -= 1
+            out[total, 0], out[total, 1] = x, y
+            total += 1
+        if total - base < 4:
+            total = base
+            continue
+        left[rings] = r
+        rings += 1
+        out_at[rings] = total
+    return out[:total], out_at[: rings + 1], left[:rings]
+
+
+def _one_part(parts: Shapes, part_of: NDArray[np.integer], n: int) -> Shapes:
+    """One polygon a block; parts that all but touch are closed up by as little as it takes."""
+    united = np.full(n, None, dtype=object)
+    united[part_of] = parts
+    for block in np.flatnonzero(np.bincount(part_of, minlength=n) > 1):
+        mine = shapely.union_all(parts[part_of == block])
+        for snap in _SNAPS_M:
+            grown = shapely.buffer(mine, snap, join_style="mitre", quad_segs=2)
+            between = shapely.get_parts(
+                shapely.difference(shapely.buffer(grown, -snap, join_style="mitre", quad_segs=2), mine)
+            )
+            whole = shapely.union_all([mine, *between], grid_size=_STRAIGHT_M)
+            if shapely.get_num_geometries(whole) == 1:
+                mine = whole
+                break
+        united[block] = mine
+    return united
+
+
+def _part_ways(
+    united: Shapes, block: NDArray[np.integer], quads: NDArray[np.float64], ground: Shapes
+) -> None:
+    """Where the ridges of two blocks cross, the first keeps the ground; united is changed in place."""
+    for i, j in clashes(quads, block):
+        if block[i] > block[j]:
+            i, j = j, i
+        united[block[j]] = shapely.difference(united[block[j]], ground[i])
+
+
+@njit(cache=True, nogil=True)
+def clashes(quads, block):
+    """Pairs of quads of different blocks that overlap, each once: int64[pairs, 2]."""
+    n = len(quads)
+    box = np.empty((n, 4))
+    for q in range(n):
+        for axis in range(2):
+            box[q, axis], box[q, axis + 2] = quads[q, 0, axis], quads[q, 0, axis]
+            for v in range(1, 4):
+                box[q, axis] = min(box[q, axis], quads[q, v, axis])
+                box[q, axis + 2] = max(box[q, axis + 2], quads[q, v, axis])
+    cells = boxes.grid(box)
+    seen, found = np.full(n, -1, np.int32), np.empty(n, np.int32)
+    pairs, count = np.empty((64, 2), np.int64), 0
+    for q in range(n):
+        k = boxes.near(q, box[q, 0], box[q, 1], box[q, 2], box[q, 3], box, cells, seen, found)
+        for f in range(k):
+            p = found[f]
+            if p <= q or block[p] == block[q]:
+                continue
+            if _overlap(quads[q], quads[p]) and _overlap(quads[p], quads[q]):
+                if count == len(pairs):
+                    pairs = np.concatenate((pairs, pairs))
+                pairs[count, 0], pairs[count, 1] = q, p
+                count += 1
+    return pairs[:count]
+
+
+@njit(cache=True, nogil=True)
+def _overlap(a, b):
+    """False where a side of quad a, taken as a line, has b on its other side."""
+    x, y = a[:, 0].mean(), a[:, 1].mean()
+    for v in range(4):
+        ex, ey = a[(v + 1) % 4, 0] - a[v, 0], a[(v + 1) % 4, 1] - a[v, 1]
+        long = np.sqrt(ex * ex + ey * ey)
+        if long < 1e-9:
+            continue
+        inner, outer = 0.0, np.inf
+        sign = 1.0 if (x - a[v, 0]) * ey - (y - a[v, 1]) * ex >= 0 else -1.0
+        for w in range(4):
+            inner = max(inner, sign * ((a[w, 0] - a[v, 0]) * ey - (a[w, 1] - a[v, 1]) * ex) / long)
+            outer = min(outer, -sign * ((b[w, 0] - a[v, 0]) * ey - (b[w, 1] - a[v, 1]) * ex) / long)
+        if outer >= -1e-6 or inner <= 1e-6:
+            return False
+    return True
