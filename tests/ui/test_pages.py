@@ -1,0 +1,437 @@
+"""The pages, run without a browser: what they say with nothing, with data, with a plan, and when refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from shapely.geometry import box
+from streamlit.testing.v1 import AppTest
+
+from geo import plans, schemas
+from geo.errors import ChigaiError
+from planning import programme
+from tracking import files, jobs
+from ui import parts, progress, text
+
+MAIN = Path(parts.__file__).with_name("main.py")
+CRS = "EPSG:4553"
+SITE_MU = {"230381": 43_210.0, "230382": 31_234.0, "230306": 2_045.0}
+COMPLIANT_MU = {"230381": 45_000.0, "230382": 41_000.0, "230306": 2_045.0}
+TRICK = "<img src=x onerror=alert(1)>${7*7}"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CHIGAI_HOME", str(tmp_path))
+    return tmp_path
+
+
+def opened(page: str = "overview", **query: str) -> AppTest:
+    """A page as it is first drawn for an address."""
+    at = AppTest.from_file(str(MAIN), default_timeout=30)
+    for name, value in query.items():
+        at.query_params[name] = value
+    at.run()
+    if page != "overview":
+        at.switch_page(f"{page}.py").run()
+    return sound(at)
+
+
+def sound(at: AppTest) -> AppTest:
+    assert not at.exception
+    return at
+
+
+def words(at: AppTest) -> str:
+    """All that the page says: its HTML without tags, its captions and its errors."""
+    bodies = [e.proto.body for e in at.get("html") if not e.proto.body.lstrip().startswith(("<style", "/*"))]
+    said = [re.sub(r"<[^>]+>", " ", body) for body in bodies]
+    return "\n".join([*said, *(c.value for c in at.caption), *(e.value for e in at.error)])
+
+
+def small_plan(folder: Path, created: str = "2026-11-20T06:30:00+00:00") -> Path:
+    """A plan of twelve parcels of 5 mu in four blocks of two and four that stay, written as the pipeline does."""
+    n, side = 12, 57.75
+    shapes = [box(560_000 + 58 * i, 5_060_000, 560_000 + 58 * i + side, 5_060_000 + side) for i in range(n)]
+    area = np.array([s.area for s in shapes]) / schemas.MU_M2
+    block = [f"B{i // 2}" if i < 8 else None for i in range(n)]
+    parcels = gpd.GeoDataFrame(
+        {
+            "parcel_id": [f"p{i}" for i in range(n)],
+            "county": "230381",
+            "township": None,
+            "village": None,
+            "irrigation_district": TRICK,
+            "operator": [f"o{i % 3}" for i in range(n)],
+            "consent": None,
+            "priority": None,
+            "area_mu": area,
+            "declared_mu": area,
+            "elevation_m": 100.0,
+            "field_unit": 0,
+            "block_id": block,
+            "reason": [None] * 8 + ["elevation"] * 3 + ["isolated"],
+        },
+        geometry=shapes,
+        crs=CRS,
+    )
+    joined = parcels[parcels.block_id.notna()].dissolve("block_id", aggfunc={"area_mu": "sum"}).reset_index()
+    m = len(joined)
+    blocks = gpd.GeoDataFrame(
+        {
+            "block_id": joined.block_id,
+            "county": "230381",
+            "irrigation_district": TRICK,
+            "site_id": "S1",
+            "field_unit": 0,
+            "area_mu": joined.area_mu,
+            "parcels_mu": joined.area_mu,
+            "n_parcels": 2,
+            "n_operators": 2,
+            "meets_minimum": True,
+            "elevation_min_m": 100.0,
+            "elevation_max_m": 100.2,
+            "design_level_m": 100.1,
+            "cut_m3": 100.0,
+            "fill_m3": 100.0,
+            "haul_m3m": 0.0,
+            "ridge_removed_m": 50.0,
+            "gained_mu": 0.25,
+            "rectangularity": 1.0,
+            "cost_yuan": 100.0 * 5 + 200,
+            "benefit_yuan_per_year": 10.0,
+        },
+        geometry=joined.geometry.convex_hull,
+        crs=CRS,
+    )
+    sites = gpd.GeoDataFrame(
+        {
+            "site_id": ["S1"],
+            "county": ["230381"],
+            "irrigation_district": [TRICK],
+            "area_mu": [float(blocks.area_mu.sum())],
+            "n_blocks": [m],
+            "cost_yuan": [2800.0],
+            "meets_minimum": [True],
+        },
+        geometry=[blocks.union_all()],
+        crs=CRS,
+    )
+    shares = pd.DataFrame({"block_id": blocks.block_id, "operator": "o1", "area_mu": 5.0, "share": 1.0})
+    notice = programme.load("jixi-2020-8")
+    counties = [
+        {
+            "county": u.adcode,
+            "name_zh": u.name_zh,
+            "name_en": u.name_en,
+            "kind": u.kind,
+            "parcels": 1000,
+            "parcels_mu": 60_000.0,
+            "blocks": 100,
+            "joined_parcels": 500,
+            "compliant_mu": COMPLIANT_MU[u.adcode],
+            "share": 0.8,
+            "bound_share": 0.9,
+            "sites": 2,
+            "site_mu": SITE_MU[u.adcode],
+            "cut_m3": 1234.0,
+            "cost_yuan": 1e6,
+            "benefit_yuan_per_year": 1e5,
+            "floor_mu": u.floor_mu,
+            "ceiling_mu": u.ceiling_mu,
+            "deadline": "2022-04-20",
+            "gap_mu": max((u.floor_mu or 0) - SITE_MU[u.adcode], 0.0),
+            "budget_yuan": u.budget_yuan,
+            "site_minimum_mu": u.site_minimum_mu,
+            "block_minimum_mu": u.block_minimum_mu,
+            "stopped": {"elevation": 15.0},
+        }
+        for u in notice.units
+        if u.adcode in SITE_MU
+    ]
+    totals = {
+        "parcels": n,
+        "parcels_mu": float(area.sum()),
+        "blocks": m,
+        "joined_parcels": 8,
+        "compliant_mu": float(blocks.area_mu.sum()),
+        "share": 2 / 3,
+        "bound_share": 0.9,
+        "sites": 1,
+        "site_mu": float(blocks.area_mu.sum()),
+        "cut_m3": 400.0,
+        "cost_yuan": 2800.0,
+        "benefit_yuan_per_year": 40.0,
+        "stopped": {"isolated": 5.0, "elevation": 15.0},
+    }
+    meta = {
+        "id": folder.name,
+        "created": created,
+        "chigai": "0.1.0",
+        "programme": {"id": notice.id, "name_zh": notice.name_zh, "name_en": notice.name_en},
+        "parameters": notice.parameters.as_values(),
+        "seed": 1,
+        "inputs": [{"role": "parcels", "name": TRICK, "sha256": "ab" * 32, "rows": n}],
+        "versions": {},
+        "crs": CRS,
+        "earthwork": True,
+        "area": {"in_mu": 60.0, "planned_mu": 60.0, "left_out_mu": 0.0},
+        "totals": totals,
+        "counties": counties,
+        "findings": {},
+        "seconds": {"read": 1.0, "blocks": 2.5},
+    }
+    plan = plans.Plan(parcels, blocks, sites, shares, schemas.findings_frame([], CRS), meta=meta)
+    return plans.write(plan, folder)
+
+
+def checked_parcels(home: Path, name: str = "DK.zip", left_out_mu: float = 2.0) -> str:
+    """A folder of checked parcels as the check leaves it."""
+    made = home / "parcels" / "20261120T063000000000-abcdef"
+    made.mkdir(parents=True)
+    finding = schemas.Finding(
+        "geometry_broken", "warning", "mended", "自相交", "=crosses itself", 7, "p7", 1.0, box(0, 0, 1, 1)
+    )
+    schemas.findings_frame([finding], CRS).to_parquet(made / "findings.parquet")
+    reference = files.keep(home, {"a.gpkg": b"x"}, 50)
+    manifest = {
+        "id": made.name,
+        "created": "2026-11-20T06:30:00+00:00",
+        "name": name,
+        "request": {"name": name, "source": {"file": reference}, "barriers": None, "dem": None},
+        "sha256": "ab" * 32,
+        "profile": "dk",
+        "crs": CRS,
+        "rows": 12,
+        "parcels": 11,
+        "left_out": 1,
+        "area": {"in_mu": 100.0, "usable_mu": 100.0 - left_out_mu, "left_out_mu": left_out_mu},
+        "counties": {"230381": 100.0 - left_out_mu},
+        "summary": [
+            {
+                "kind": "geometry_broken",
+                "severity": "warning",
+                "action": "mended",
+                "count": 1,
+                "area_mu": 1.0,
+                "zh": "自相交",
+                "en": "crosses itself",
+            }
+        ],
+    }
+    (made / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    return made.name
+
+
+@pytest.mark.parametrize("lang", text.LANGUAGES)
+@pytest.mark.parametrize("page", ["overview", "parcels", "plan"])
+@pytest.mark.parametrize("filled", [False, True])
+def test_every_page_opens_in_both_languages_empty_and_filled(
+    page: str, lang: str, filled: bool, home: Path
+) -> None:
+    if filled:
+        small_plan(home / "plans" / "one")
+        checked_parcels(home)
+    at = opened(page, lang=lang)
+    t = text.Words(lang)
+    assert t(f"{page}.title") in words(at)
+    assert t(f"{page}.question") in words(at)
+    assert TRICK.split("$")[0] not in "".join(e.proto.body for e in at.get("html"))
+
+
+def test_chinese_comes_first_and_english_by_the_switch_or_the_address(home: Path) -> None:
+    at = opened()
+    assert "能按期完成任务吗" in words(at)
+    at.get("button_group")[0].set_value("en").run()
+    assert "Will we make it?" in words(sound(at))
+    assert at.query_params["lang"] == "en"
+    assert "Will we make it?" in words(opened(lang="en"))
+    assert "能按期完成任务吗" in words(opened(lang="xx"))
+
+
+def test_without_a_plan_the_overview_says_what_to_do_and_shows_the_targets(home: Path) -> None:
+    at = opened()
+    said = words(at)
+    assert "还没有方案" in said
+    assert "129,100–159,100" in said
+    at.button(key="go_parcels").click().run()
+    assert "我的数据可靠吗" in words(sound(at))
+
+
+def test_the_overview_answers_with_what_is_missing_by_the_counties_floors(home: Path) -> None:
+    small_plan(home / "plans" / "one")
+    at = opened()
+    said = words(at)
+    floors = {u.adcode: u.floor_mu for u in programme.load("jixi-2020-8").units if u.floor_mu}
+    missing = sum(max(floor - SITE_MU.get(code, 0.0), 0.0) for code, floor in floors.items())
+    counted = sum(min(floor, SITE_MU.get(code, 0.0)) for code, floor in floors.items())
+    assert f"还差 {missing:,.0f} 亩：6 个" in said
+    assert f"{sum(SITE_MU.values()):,.0f}" in said
+    assert "2 / 8" in said
+    assert f"{counted / sum(floors.values()):.1%}".replace("%", " %") in said
+    assert "鸡冠区" in said and "未下达任务" in said
+    assert "大池够，示范点不够大" in said
+    assert "方案中没有数据" in said
+    assert [e.proto.src for e in at.get("iframe")] == ["/chigai/map/plan/one?lang=zh&view=after"]
+
+
+def test_the_as_of_date_says_which_plan_was_the_newest_by_then_and_how_long_there_was(home: Path) -> None:
+    small_plan(home / "plans" / "old", created="2022-04-10T01:00:00+00:00")
+    small_plan(home / "plans" / "new", created="2026-11-20T06:30:00+00:00")
+    at = opened()
+    assert at.selectbox(key="choose_plan").options[0].startswith("2026-11-20 14:30")
+    for day, says in (
+        (date(2022, 4, 18), "还剩 2 天"),
+        (date(2022, 4, 20), "今天截止"),
+        (date(2022, 4, 21), "已过 1 天"),
+    ):
+        at.date_input(key="as_of").set_value(day).run()
+        assert says in words(sound(at))
+        assert [o[:10] for o in at.selectbox(key="choose_plan").options] == ["2022-04-10"]
+    at.date_input(key="as_of").set_value(date(2022, 4, 9)).run()
+    assert "还没有方案" in words(sound(at))
+
+
+def test_an_address_opens_its_plan_and_county(home: Path) -> None:
+    small_plan(home / "plans" / "old", created="2026-11-10T06:30:00+00:00")
+    small_plan(home / "plans" / "new", created="2026-11-20T06:30:00+00:00")
+    at = opened(plan="old", county="230381", lang="en")
+    (frame,) = at.get("iframe")
+    assert frame.proto.src == "/chigai/map/plan/old?lang=en&view=after#county=230381"
+    at = opened(plan="../../etc")
+    assert "/plan/new?" in at.get("iframe")[0].proto.src
+
+
+def test_a_plan_shows_before_and_after_its_cost_and_why_the_rest_stays(home: Path) -> None:
+    small_plan(home / "plans" / "one")
+    at = opened("plan")
+    said = words(at)
+    assert "12 → 8" in said  # four blocks of two parcels and four parcels by themselves
+    assert "5.0 → 7.6" in said  # 60 mu in 12 fields; 60 mu and 1 mu gained in 8
+    assert "400" in said and "拆田埂 0.2 km" in said
+    assert "占 66.7 %；任何方案至多 90.0 %" in said
+    charts = [json.loads(e.proto.spec) for e in at.get("vega_lite_chart")]
+    assert len(charts) == 2
+    assert [e.proto.src for e in at.get("iframe")] == ["/chigai/map/plan/one?lang=zh&view=before_after"]
+
+
+def test_checked_parcels_show_the_balance_of_their_area_and_their_findings(home: Path) -> None:
+    parcels_id = checked_parcels(home)
+    at = opened("parcels")
+    said = words(at)
+    assert "100" in said and "98.0" in said and "2.0" in said
+    assert "可以用" in said and "自相交" in said
+    assert [e.proto.src for e in at.get("iframe")] == [f"/chigai/map/upload/{parcels_id}?lang=zh"]
+    assert list(at.dataframe[0].value["row"]) == [7]
+
+
+def test_much_left_out_is_called_by_its_name(home: Path) -> None:
+    checked_parcels(home, left_out_mu=30.0)
+    assert "要先处理" in words(opened("parcels"))
+
+
+def test_the_parameters_carry_unit_source_and_doubt_and_only_changes_are_sent(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parcels_id = checked_parcels(home)
+    sent: list[dict[str, Any]] = []
+
+    def start(kind: str, request: dict[str, Any], at_home: Path) -> str:
+        sent.append(request)
+        return jobs.create(kind, request, at_home).name
+
+    monkeypatch.setattr(jobs, "start", start)
+    at = opened("plan")
+    known = programme.load("jixi-2020-8").parameters.items()
+    for name, parameter in known.items():
+        (field,) = [w for w in (*at.number_input, *at.toggle) if w.key == f"p_{name}"]
+        assert field.value == parameter.value
+        assert parameter.title_zh in field.label
+        assert parameter.source in field.help.replace("\\~", "~")
+        assert ("待确认" in field.label) == parameter.confirm
+    at.number_input(key="p_max_mu").set_value(40.0)
+    at.button(key="start_plan").click().run()
+    assert sent == [
+        {
+            "name": "DK.zip",
+            "parcels": parcels_id,
+            "programme": "jixi-2020-8",
+            "overrides": {"max_mu": 40.0},
+            "seed": 1,
+        }
+    ]
+    assert "方案计算排队中" in words(sound(at))
+    at.button(key="cancel_plan").click().run()
+    assert (home / "jobs" / jobs.recent(home)[0].id / "cancel").exists()
+
+
+@pytest.mark.parametrize("lang", text.LANGUAGES)
+@pytest.mark.parametrize("kind", jobs.KINDS)
+def test_a_job_that_failed_says_why_in_the_pages_language(kind: str, lang: str, home: Path) -> None:
+    folder = jobs.create(kind, {"name": "x"}, home)
+    jobs._end(folder, "failed", ChigaiError("坏了", "it is broken"))
+    at = AppTest.from_file(str(MAIN), default_timeout=30)
+    at.query_params["lang"] = lang
+    at.session_state[f"job_{kind}"] = folder.name
+    at.run()
+    at.switch_page("plan.py" if kind == "plan" else "parcels.py").run()
+    assert ("坏了" if lang == "zh" else "it is broken") in words(sound(at))
+
+
+def test_a_refusal_keeps_the_page_and_shows_no_traceback(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ChigaiError("文件坏了", "the file is broken", do_zh="换一份", file="DK.shp", row=3)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise KeyError("inner detail")
+
+    for fault, says in ((refuse, "文件坏了"), (fail, "页面出错了")):
+        with monkeypatch.context() as patch:
+            patch.setattr(parts, "plan_metas", fault)
+            said = words(opened())
+        assert says in said and "总览" in said
+        assert "inner detail" not in said and "Traceback" not in said
+
+
+def uploaded(at: AppTest, name: str, content: bytes) -> AppTest:
+    at.file_uploader(key="upload_parcels").upload(name, content)
+    return sound(at.run())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("地块.mdb", b"x", "不认识这种文件"),
+        ("a.gpkg", b"", "文件是空的"),
+        ("a.gpkg", b"this is no GeoPackage", "a.gpkg"),
+        ("a.zip", b"PK\x03\x04 and nothing more", "a.zip"),
+    ],
+)
+def test_a_bad_upload_is_refused_in_words_and_asks_for_no_check(
+    name: str, content: bytes, says: str, home: Path
+) -> None:
+    at = opened("parcels")
+    said = words(uploaded(at, name, content))
+    assert says in said
+    assert not [b for b in at.button if b.key == "start_check"]
+
+
+def test_the_stages_shown_are_the_pipelines_own() -> None:
+    from planning import pipeline
+
+    assert progress.STAGES["plan"] == tuple(pipeline.STAGES)
+
+
+@pytest.mark.parametrize("trick", ["*a*", "[x](y)", "`c`", ":red[z]", "$a$", "# h", "~s~"])
+def test_a_label_shows_the_signs_of_markdown_and_obeys_none(trick: str) -> None:
+    shown = parts.plain_markdown(trick)
+    assert re.sub(r"\\(.)", r"\1", shown) == trick
+    assert not re.search(r"(?<!\\)[*\[\]`:$#~]", shown)
