@@ -12,6 +12,7 @@ import numpy as np
 import shapely
 from pyproj import CRS
 from pyproj.aoi import AreaOfInterest
+from pyproj.enums import TransformDirection
 from pyproj.exceptions import CRSError, ProjError
 from pyproj.transformer import Transformer, TransformerGroup
 
@@ -186,12 +187,23 @@ def inside(bounds: Bounds, frame: Bounds) -> bool:
 
 def to_lonlat(x: np.ndarray, y: np.ndarray, crs: CRS) -> tuple[np.ndarray, np.ndarray]:
     """Longitudes and latitudes in degrees on the CRS's own datum; infinite where a point cannot be placed."""
+    return _degrees(crs, x, y, TransformDirection.FORWARD)
+
+
+def from_lonlat(lon: np.ndarray, lat: np.ndarray, crs: CRS) -> tuple[np.ndarray, np.ndarray]:
+    """The way back of to_lonlat."""
+    return _degrees(crs, lon, lat, TransformDirection.INVERSE)
+
+
+def _degrees(
+    crs: CRS, x: np.ndarray, y: np.ndarray, direction: TransformDirection
+) -> tuple[np.ndarray, np.ndarray]:
     plain = _plain(crs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        to = Transformer.from_crs(plain, plain.geodetic_crs or CGCS2000, always_xy=True)
-        lon, lat = to.transform(x, y)
-    return np.asarray(lon), np.asarray(lat)
+        way = Transformer.from_crs(plain, plain.geodetic_crs or CGCS2000, always_xy=True)
+        found = way.transform(x, y, direction=direction)
+    return np.asarray(found[0]), np.asarray(found[1])
 
 
 def lonlat(bounds: Bounds, crs: CRS) -> Bounds:

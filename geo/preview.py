@@ -149,7 +149,10 @@ def _coordinates(
         declared = asked if asked is not None else crs_.known(head.crs)
         settled = zones.settle(bounds, declared, certain=asked is not None or not head.crs_by_default)
         first = settled.first
-        crs_.shift(first, crs_.plan_crs(zones.degrees(bounds[settled.parts[0][1]], settled.parts[0][0])))
+        if settled.swap:
+            bounds = bounds[:, [1, 0, 3, 2]]
+        around = zones.degrees(bounds[settled.rows_of(first)], first)
+        crs_.shift(first, crs_.plan_crs(around), around)
     except ChigaiError as error:
         return None, proposals, [], [error]
     return first, proposals, settled.findings, []

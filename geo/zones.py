@@ -33,6 +33,10 @@ class Settled:
         """The CRS of most rows."""
         return max(self.parts, key=lambda part: int(part[1].sum()))[0]
 
+    def rows_of(self, crs: CRS) -> np.ndarray:
+        """Mask of the rows that are in a CRS of the parts."""
+        return next(mask for part, mask in self.parts if part == crs)
+
 
 @dataclass(frozen=True)
 class _Values:
@@ -286,6 +290,9 @@ def _elsewhere(values: _Values, bounds: np.ndarray, declared: CRS) -> Settled:
     x = bounds[rows][:, [0, 2]].mean(axis=1)
     y = bounds[rows][:, [1, 3]].mean(axis=1)
     lon, lat = crs_.to_lonlat(x, y, declared)
+    # a map that goes round the earth takes any number: only what comes back as it went is a place on it
+    back = crs_.from_lonlat(lon, lat, declared)
+    returns = np.hypot(back[0] - x, back[1] - y) < 1.0
     area = declared.area_of_use
     if area is None:
         good = np.isfinite(lon) & np.isfinite(lat)
@@ -296,7 +303,7 @@ def _elsewhere(values: _Values, bounds: np.ndarray, declared: CRS) -> Settled:
         away = np.abs((lon - middle + 180) % 360 - 180)
         good = away <= half + FAR_DEGREES
         good &= (lat >= area.south - FAR_DEGREES) & (lat <= area.north + FAR_DEGREES)
-    near[rows] = good
+    near[rows] = good & returns
     if values.most(near):
         return Settled([(declared, near)], False, [])
     raise _ask(

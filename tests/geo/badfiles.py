@@ -1,0 +1,153 @@
+"""Writes the files that bureaus send: sound ones in every format, and each of them spoilt in a known way."""
+
+from __future__ import annotations
+
+import stat
+import struct
+import warnings
+import zipfile
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
+
+
+def paddies(
+    n: int = 12, crs: int | None = 4553, x: float = 500_000, y: float = 5_000_000
+) -> gpd.GeoDataFrame:
+    """n paddies of 25 × 40 m (1.5 mu) in a row, as a DK table of county 230381."""
+    boxes = [shapely.box(x + 30 * i, y, x + 30 * i + 25, y + 40) for i in range(n)]
+    return gpd.GeoDataFrame(
+        {
+            "DKMC": ["兴凯湖边地"] * n,
+            "DKBM": [f"2303811002010{i:06d}" for i in range(1, n + 1)],
+            "SCMJM": np.full(n, 1.5),
+            "SCMJ": np.full(n, 1000.0),
+            "TDLYLX": ["011"] * n,
+            "DKDZ": ["张三"] * n,
+            "ZJRXM": ["李四"] * n,
+        },
+        geometry=boxes,
+        crs=crs,
+    )
+
+
+def land_use(crs: int = 4553) -> gpd.GeoDataFrame:
+    """A DLTB table: three paddies, a road, a main canal, a shelterbelt, dry land."""
+    codes = ["0101", "0101", "0101", "1006", "1107A", "0307", "0103"]
+    boxes = [shapely.box(500_000 + 60 * i, 5_000_000, 500_050 + 60 * i, 5_000_100) for i in range(len(codes))]
+    return gpd.GeoDataFrame(
+        {
+            "BSM": [f"23038121{i:010d}" for i in range(len(codes))],
+            "TBBH": [f"{i:04d}" for i in range(len(codes))],
+            "DLBM": codes,
+            "ZLDWDM": ["2303811002010000000"] * len(codes),
+            "ZLDWMC": ["兴凯村"] * len(codes),
+            "TBMJ": [5001.5] * len(codes),
+            "XZDWKD": [0.0, 0, 0, 6.5, 0, 0, 0],
+        },
+        geometry=boxes,
+        crs=crs,
+    )
+
+
+def shapefile(
+    folder: Path,
+    frame: gpd.GeoDataFrame,
+    name: str = "DK2303812019",
+    encoding: str = "GBK",
+    cpg: bool = False,
+    prj: bool = True,
+) -> Path:
+    """A shapefile of the frame; without .cpg and language id unless wanted, as many producers leave it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.shp"
+    with warnings.catch_warnings():
+        # a frame without CRS is meant to have none
+        warnings.simplefilter("ignore", UserWarning)
+        frame.to_file(path, encoding=encoding)
+    if not cpg:
+        path.with_suffix(".cpg").unlink()
+        language(path, 0)
+    if not prj:
+        path.with_suffix(".prj").unlink(missing_ok=True)
+    return path
+
+
+def language(shp: Path, code: int) -> None:
+    """Sets the language driver id of the .dbf."""
+    dbf = shp.with_suffix(".dbf")
+    content = bytearray(dbf.read_bytes())
+    content[29] = code
+    dbf.write_bytes(content)
+
+
+def cut(path: Path, keep: float) -> Path:
+    """Leaves only the first part of a file."""
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+    return path
+
+
+def zipped(files: list[Path], target: Path, folder: str = "", gbk: bool = False) -> Path:
+    """A zip of the files; gbk: the names are written in GBK without saying so, as Windows does."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            name = folder + file.name
+            archive.writestr(_gbk(name) if gbk else name, file.read_bytes())
+    return target
+
+
+class _Gbk(zipfile.ZipInfo):
+    def _encodeFilenameFlags(self) -> tuple[bytes, int]:
+        return self.filename.encode("gbk"), self.flag_bits & ~0x800
+
+
+def _gbk(name: str) -> zipfile.ZipInfo:
+    info = _Gbk(name)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
+
+
+def parts(shp: Path) -> list[Path]:
+    """The files of a shapefile that are there."""
+    return [p for s in PARTS if (p := shp.with_suffix(s)).exists()]
+
+
+def zip_with(target: Path, name: str, content: bytes = b"x", link: bool = False) -> Path:
+    """A zip with one member of any name; link: as a symbolic link."""
+    info = zipfile.ZipInfo("placeholder")
+    info.filename = name
+    info.compress_type = zipfile.ZIP_DEFLATED
+    if link:
+        info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(info, content)
+    return target
+
+
+def spoil_record(shp: Path, row: int, what: str) -> None:
+    """Spoils the record of a row (from 1): 'points' its count of points, 'corner' one coordinate, 'open' its ring."""
+    shx = shp.with_suffix(".shx").read_bytes()
+    offset = struct.unpack(">i", shx[100 + 8 * (row - 1) :][:4])[0] * 2 + 8
+    content = bytearray(shp.read_bytes())
+    first = offset + 48
+    if what == "points":
+        content[offset + 40 : offset + 44] = struct.pack("<i", 1_000_000)
+    elif what == "corner":
+        content[first + 16 + 6] ^= 0x40
+    elif what == "open":
+        x = struct.unpack("<d", content[first : first + 8])[0]
+        content[first : first + 8] = struct.pack("<d", x - 0.25 if x % 30 > 20 else x + 0.25)
+    shp.write_bytes(content)
+
+
+def gdb(folder: Path, layers: dict[str, gpd.GeoDataFrame]) -> Path:
+    """A FileGDB with these layers."""
+    path = folder / "权属.gdb"
+    for name, frame in layers.items():
+        frame.to_file(path, driver="OpenFileGDB", layer=name)
+    return path
