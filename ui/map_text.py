@@ -24,6 +24,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "zoom_here": ("放大到这里", "Zoom to it"),
     "full": ("全屏", "Full screen"),
     "leave_full": ("退出全屏", "Leave full screen"),
+    "close": ("关闭", "Close"),
     "layers": ("图层", "Layers"),
     "before": ("改造前：现有地块", "Before: parcels as they are"),
     "after": ("改造后：大池池块", "After: blocks"),

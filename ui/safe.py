@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from typing import Any
 
 _MORE = str.maketrans(
@@ -26,6 +27,8 @@ _SCRIPT = str.maketrans(
         "\u2029": "\\u2029",
     }
 )
+# in JSON a brace stands before one of these only inside a text
+_TEMPLATE = re.compile(r"\{(?=[{%#])")
 
 
 def text(value: object) -> str:
@@ -42,6 +45,8 @@ def text(value: object) -> str:
 def json_for_script(value: Any) -> str:
     """`value` as JSON that may stand inside <script>: nothing in it can close the element or a line.
 
-    Raises ValueError for NaN or infinity, which no browser would read.
+    Folium renders what it has rendered once more, so a name that opens a Jinja template would run on the
+    server; a brace that could open one is written as an escape. Raises ValueError for NaN or infinity, which no browser would read.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_SCRIPT)
+    told = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_SCRIPT)
+    return _TEMPLATE.sub(r"\\u007b", told)

@@ -42,7 +42,11 @@ class Settings(BaseSettings):
         value = (value or "").strip()
         if not value:
             return None
-        if not _TEMPLATE.match(value) or not all(part in value for part in ("{x}", "{y}", "{z}")):
+        if (
+            not _TEMPLATE.match(value)
+            or re.search(r"\{[{%#]", value)
+            or not all(part in value for part in ("{x}", "{y}", "{z}"))
+        ):
             raise ValueError("not a tile address")
         return value
 

@@ -4,6 +4,7 @@
 
   const { setUp, el, say, number, button, card, tell, style, keyOf, siteRadius, look, fill } = window.chigaiLook;
   const FINE = 13;
+  const NARROW = 560;
   const views = [];
   let cfg, T;
 
@@ -75,7 +76,10 @@
       const node = tell[this.spec.kind](properties);
       const map = this.view.map;
       if (this.spec.kind === "sites")
-        node.append(button(T.zoom_here, () => map.closePopup().setView(event.latlng, this.spec.to + 2)));
+        node.append(button(T.zoom_here, () => {
+            this.view.unpop();
+            map.setView(event.latlng, this.spec.to + 2);
+          }));
       if (this.spec.kind === "blocks" && cfg.unit) {
         const note = el("div", "cg-note", T.loading);
         node.append(note);
@@ -126,6 +130,7 @@
         if (event.type === "moveend" || Object.values(this.groups).includes(event.layer)) later();
       });
       map.on("zoomend", () => this.zoomed());
+      map.on("click", () => this.unpop());
       this.zoomed();
     }
 
@@ -136,8 +141,32 @@
       }
     }
 
+    /* Beside the place where there is room, else as a sheet at the foot of the map. */
     popup(at, node) {
-      L.popup({ maxWidth: 300, minWidth: 200, autoPanPadding: [16, 16] }).setLatLng(at).setContent(node).openOn(this.map);
+      this.unpop();
+      const map = this.map;
+      if (map.getContainer().clientWidth >= NARROW) {
+        this.card = L.popup({ maxWidth: 300, minWidth: 200, autoPanPadding: [16, 16] });
+        this.card.setLatLng(at).setContent(node).openOn(map);
+        return;
+      }
+      this.sheet = el("div", "cg-sheet");
+      const close = button("×", () => this.unpop());
+      close.className = "cg-close";
+      close.setAttribute("aria-label", T.close);
+      this.sheet.append(close, node);
+      L.DomEvent.disableClickPropagation(this.sheet);
+      L.DomEvent.disableScrollPropagation(this.sheet);
+      map.getContainer().append(this.sheet);
+      const point = map.latLngToContainerPoint(at);
+      const free = map.getSize().y - this.sheet.offsetHeight;
+      if (point.y > free - 20) map.panBy([0, point.y - free / 2]);
+    }
+
+    unpop() {
+      this.map.closePopup();
+      if (this.sheet) this.sheet.remove();
+      this.sheet = null;
     }
 
     addFootprint() {
@@ -242,7 +271,7 @@
           button(T.clear_unit, () => {
             this.unitGroup.clearLayers();
             this.unitShown = 0;
-            this.map.closePopup();
+            this.unpop();
             this.report();
           })
         );
@@ -250,6 +279,7 @@
       } catch {
         note.textContent = T.failed;
       }
+      if (this.card && this.card.isOpen()) this.card.update();
       this.report();
     }
 
@@ -307,13 +337,15 @@
       this.legend.replaceChildren();
       for (const [title, book, only, shape] of parts) {
         this.legend.append(el("div", "cg-part", T[title]));
+        const list = el("div", `cg-list cg-of-${book}`);
+        this.legend.append(list);
         for (const [key, one] of Object.entries(cfg.looks[book])) {
           if (only && !only.includes(key)) continue;
           const row = el("div", "cg-entry");
           const swatch = el("span", `cg-swatch cg-${one.h} ${shape ? "cg-" + shape : ""}`);
           swatch.style.setProperty("--c", one.c);
           row.append(swatch, el("span", "", one.t));
-          this.legend.append(row);
+          list.append(row);
         }
       }
     }
@@ -364,7 +396,7 @@
     const code = new URLSearchParams(location.hash.slice(1)).get("county");
     const place = cfg.places.find((p) => p.code === code && p.box);
     for (const view of views) {
-      view.map.closePopup();
+      view.unpop();
       if (view.select) view.select.value = place ? place.code : "";
     }
     show(place ? place.box : cfg.box);

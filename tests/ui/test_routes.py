@@ -1,0 +1,267 @@
+"""The app's own addresses: what they answer, what they refuse, and what they never tell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+import shapely
+import streamlit as st
+from starlette.applications import Starlette
+
+from tests import map_home
+from ui import assets, mapdata, maps, routes
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def features(self) -> list[dict]:
+        return json.loads(self.body)["features"]
+
+
+def ask(address: str, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:
+    """One request to the routes alone, without a server."""
+    parts = urlsplit(address)
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": unquote(parts.path),
+        "raw_path": parts.path.encode(),
+        "query_string": parts.query.encode(),
+        "headers": [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()],
+        "http_version": "1.1",
+        "scheme": "http",
+        "server": ("127.0.0.1", 80),
+        "client": ("127.0.0.1", 1),
+    }
+    got: list[dict] = []
+
+    async def receive() -> dict:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict) -> None:
+        got.append(message)
+
+    asyncio.run(Starlette(routes=routes.routes())(scope, receive, send))
+    told = {k.decode(): v.decode() for k, v in got[0]["headers"]}
+    return Answer(got[0]["status"], told, b"".join(m.get("body", b"") for m in got[1:]))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CHIGAI_HOME", str(tmp_path))
+    return map_home.make(tmp_path)
+
+
+PLAN = "/chigai/data/plan/probe"
+UPLOAD = "/chigai/data/upload/probe"
+
+
+def test_the_routes_do_not_stand_in_streamlits_way() -> None:
+    st.App(Path(__file__), routes=routes.routes())
+
+
+def test_a_page_comes_with_its_policy() -> None:
+    page = ask("/chigai/map/plan/probe?lang=zh&view=before_after")
+    assert page.status == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "no-cache" in page.headers["cache-control"]
+    again = ask(
+        "/chigai/map/plan/probe?lang=zh&view=before_after", headers={"If-None-Match": page.headers["etag"]}
+    )
+    assert (again.status, again.body) == (304, b"")
+
+
+def test_an_asset_is_served_for_ever_under_its_own_mark() -> None:
+    for name in (assets.own("map.js").name, assets.own("map.css").name):
+        asset = ask(f"/chigai/assets/{name}")
+        assert asset.status == 200
+        assert asset.body == assets.served()[name].content
+        assert "immutable" in asset.headers["cache-control"]
+        assert asset.headers["content-type"].startswith(("text/javascript", "text/css"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/chigai/assets/",
+        "/chigai/assets/map.js",
+        "/chigai/assets/..%2f..%2fapp.py",
+        "/chigai/assets/../maps.py",
+        "/chigai/map/plan/",
+        "/chigai/map/plan/none",
+        "/chigai/map/plan/..",
+        "/chigai/map/plan/%2e%2e",
+        "/chigai/map/plan/..%2fplans%2fprobe",
+        "/chigai/map/plan/.probe",
+        "/chigai/map/upload/none",
+        "/chigai/map/upload/..%2f..%2fplans%2fprobe",
+        "/chigai/data/plan/none/blocks.geojson",
+        f"{PLAN}/shares.geojson",
+        f"{PLAN}/findings.geojson",
+        f"{PLAN}/plan.json",
+        f"{PLAN}/_sites.geojson",
+        f"{UPLOAD}/blocks.geojson",
+        "/chigai/data/plan/probe",
+        "/chigai/",
+    ],
+)
+def test_what_is_not_there_is_not_found(address: str) -> None:
+    assert ask(address).status == 404
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "bbox=1,2,3",
+        "bbox=a,b,c,d",
+        "bbox=nan,0,1,1",
+        "bbox=2,0,1,1",
+        "bbox=0,0,inf,1",
+        "limit=0",
+        "limit=5001",
+        "limit=x",
+        "zoom=99",
+        "zoom=1.5",
+    ],
+)
+def test_a_question_without_sense_is_refused(query: str) -> None:
+    answer = ask(f"{PLAN}/blocks.geojson?{query}")
+    assert answer.status == 400
+    assert query.partition("=")[2] not in answer.body.decode() or query == "limit=0"
+
+
+def test_an_unknown_view_and_unit_are_refused() -> None:
+    assert ask("/chigai/map/plan/probe?view=<script>").status == 400
+    assert ask(f"{PLAN}/parcels.geojson?unit=x").status == 400
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_nothing_can_be_changed(method: str) -> None:
+    assert ask(f"{PLAN}/blocks.geojson", method).status == 405
+
+
+@pytest.mark.parametrize("layer", ["blocks", "sites", "parcels", "why", "rest", "barriers"])
+def test_an_answer_is_geojson_that_a_browser_reads(layer: str) -> None:
+    answer = ask(f"{PLAN}/{layer}.geojson")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/geo+json"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"].startswith("private")
+    told = json.loads(answer.body)
+    assert told["shown"] == told["total"] == len(told["features"]) > 0
+    for feature in told["features"]:
+        shape = shapely.from_geojson(json.dumps(feature["geometry"]))
+        west, south, east, north = shape.bounds
+        assert 132 < west <= east < 134 and 45 < south <= north < 47
+
+
+@pytest.mark.parametrize("layer", ["blocks", "sites", "parcels", "why", "rest", "barriers"])
+def test_no_household_and_nothing_declared_is_told(layer: str) -> None:
+    body = ask(f"{PLAN}/{layer}.geojson").body.decode("utf-8")
+    assert map_home.OPERATOR not in body
+    assert 'operator"' not in body and "declared" not in body and "99999" not in body
+    assert map_home.OPERATOR not in ask("/chigai/map/plan/probe").body.decode("utf-8")
+    assert map_home.OPERATOR not in ask(f"{UPLOAD}/parcels.geojson").body.decode("utf-8")
+
+
+def test_a_block_tells_its_facts() -> None:
+    p = ask(f"{PLAN}/blocks.geojson").features[0]["properties"]
+    assert p["state"] in {"site", "site_small", "below"}
+    assert (p["n_parcels"], p["n_operators"], p["step_m"], p["cut_m3"], p["cost_yuan"]) == (
+        2,
+        1,
+        0.25,
+        321.4,
+        23456,
+    )
+    assert p["area_mu"] == 30.0
+
+
+def test_states_of_blocks_follow_minimum_and_site() -> None:
+    blocks = mapdata.plan("probe", False).blocks.table
+    told = {
+        f["properties"]["block_id"]: f["properties"]["state"] for f in ask(f"{PLAN}/blocks.geojson").features
+    }
+    for block, site, state in zip(blocks["block_id"], blocks["site_id"], blocks["state"], strict=True):
+        first = isinstance(site, str) and site.endswith("s0")
+        expected = "below" if not isinstance(site, str) else "site" if first else "site_small"
+        assert state == told[block] == expected
+
+
+def test_a_box_answers_what_meets_it_and_no_more() -> None:
+    every = ask(f"{PLAN}/parcels.geojson").features
+    shapes = shapely.from_geojson([json.dumps(f["geometry"]) for f in every])
+    west, south, east, north = shapely.total_bounds(shapes)
+    box = (west, south, west + (east - west) * 0.4, south + (north - south) * 0.4)
+    got = ask(f"{PLAN}/parcels.geojson?bbox={','.join(map(str, box))}").features
+    expected = shapely.intersects(shapely.envelope(shapes), shapely.box(*box))
+    assert {f["properties"]["parcel_id"] for f in got} == {
+        f["properties"]["parcel_id"] for f, hit in zip(every, expected, strict=True) if hit
+    }
+    assert 0 < len(got) < len(every)
+    assert ask(f"{PLAN}/parcels.geojson?bbox=0,0,1,1").features == []
+
+
+def test_a_unit_answers_its_parcels() -> None:
+    got = ask(f"{PLAN}/parcels.geojson?unit=2").features
+    assert len(got) == 6 and {f["properties"]["field_unit"] for f in got} == {2}
+    assert ask(f"{PLAN}/parcels.geojson?unit=777").features == []
+
+
+def test_the_layers_of_parcels_are_what_they_say() -> None:
+    every = ask(f"{PLAN}/parcels.geojson").features
+    why, rest = ask(f"{PLAN}/why.geojson").features, ask(f"{PLAN}/rest.geojson").features
+    assert len(why) == sum(f["properties"]["reason"] is not None for f in every) > 0
+    assert len(rest) == sum(f["properties"]["block_id"] is None for f in every) > 0
+
+
+def test_a_short_answer_says_so_and_takes_the_worst_first() -> None:
+    told = json.loads(ask(f"{UPLOAD}/findings.geojson?limit=12").body)
+    assert (told["total"], told["shown"]) == (36, 12)
+    assert {f["properties"]["severity"] for f in told["features"]} == {"error"}
+    assert {f["geometry"]["type"] for f in told["features"]} == {"Polygon"}
+    far = ask(f"{UPLOAD}/findings.geojson?zoom=8").features
+    assert {f["geometry"]["type"] for f in far} == {"Point"}
+
+
+def test_shapes_are_thinned_for_a_far_view_but_stay() -> None:
+    near, far = ask(f"{PLAN}/blocks.geojson?zoom=18").features, ask(f"{PLAN}/blocks.geojson?zoom=12").features
+    assert len(near) == len(far)
+    assert all(f["geometry"]["coordinates"] for f in far)
+
+
+def test_coordinates_have_seven_decimals() -> None:
+    shapes = [f["geometry"]["coordinates"] for f in ask(f"{PLAN}/blocks.geojson").features]
+    values = np.asarray(shapes).ravel()
+    assert np.all(values == np.round(values, 7))
+
+
+def test_a_damaged_plan_is_an_error_without_a_path(home: Path) -> None:
+    (home / "plans" / "probe" / "blocks.parquet").write_bytes(b"PAR1 nothing")
+    answer = ask(f"{PLAN}/blocks.geojson")
+    assert answer.status == 500
+    assert str(home) not in answer.body.decode("utf-8")
+
+
+def test_a_wrong_setting_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHIGAI_BASEMAP_URL", "nonsense")
+    answer = ask("/chigai/map/plan/probe")
+    assert answer.status == 500
+    assert "CHIGAI_BASEMAP_URL" in answer.body.decode("utf-8")
+
+
+def test_the_limit_of_an_answer_is_what_the_page_asks_for() -> None:
+    assert f'"limit":{maps.LIMIT}' in ask("/chigai/map/plan/probe").body.decode("utf-8")
