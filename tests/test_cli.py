@@ -31,6 +31,12 @@ def inputs(demo: Path) -> list[object]:
     return [demo / "parcels.gpkg", "--barriers", demo / "barriers.gpkg", "--dem", demo / "dem.tif"]
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo region that is planned in a moment."""
+    return synthetic.make(tmp_path_factory.mktemp("small") / "demo", parcels=300, seed=2)
+
+
 def unreadable(tmp_path: Path) -> list[list[object]]:
     text = tmp_path / "notes.shp"
     text.write_text("no shapefile at all")
@@ -77,18 +83,18 @@ def test_a_map_that_is_no_pair_is_refused(demo_folder: Path, pair: str) -> None:
     assert_refused(chigai("check", demo_folder / "parcels.gpkg", "--map", pair))
 
 
-def test_a_parameter_out_of_its_range_is_refused(demo_folder: Path, tmp_path: Path) -> None:
-    assert_refused(chigai("plan", *inputs(demo_folder), "--out", tmp_path / "p", "--max-mu", -1))
+def test_a_parameter_out_of_its_range_is_refused(small: Path, tmp_path: Path) -> None:
+    assert_refused(chigai("plan", *inputs(small), "--out", tmp_path / "p", "--max-mu", -1))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_programme_is_refused(demo_folder: Path, tmp_path: Path) -> None:
-    assert_refused(chigai("plan", *inputs(demo_folder), "--out", tmp_path / "p", "--programme", "no-such"))
+def test_an_unknown_programme_is_refused(small: Path, tmp_path: Path) -> None:
+    assert_refused(chigai("plan", *inputs(small), "--out", tmp_path / "p", "--programme", "no-such"))
 
 
-def test_a_folder_that_is_no_plan_is_not_overwritten(demo_folder: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_no_plan_is_not_overwritten(small: Path, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"x")
-    assert_refused(chigai("plan", *inputs(demo_folder), "--out", tmp_path))
+    assert_refused(chigai("plan", *inputs(small), "--out", tmp_path))
     assert [p.name for p in tmp_path.iterdir()] == ["photo.jpg"]
 
 
@@ -140,36 +146,34 @@ def test_check_out_holds_findings_and_mended_parcels_without_names(demo_folder: 
     assert [p.name for p in tmp_path.iterdir()] == ["checked.gpkg"]
 
 
-def test_plan_writes_a_plan_and_shows_each_county_against_its_target(
-    demo_folder: Path, tmp_path: Path
-) -> None:
+def test_plan_writes_a_plan_and_shows_each_county_against_its_target(small: Path, tmp_path: Path) -> None:
     out = tmp_path / "plan"
-    result = chigai("plan", *inputs(demo_folder), "--out", out)
+    result = chigai("plan", *inputs(small), "--out", out)
     assert result.exit_code == 0, result.output
     meta = plans.read(out).meta
     for county in meta["counties"]:
         assert county["name_zh"] in result.stdout
         assert f"{county['compliant_mu']:,.0f}" in result.stdout
     assert "40,000–50,000" in result.stdout
-    assert "读取" in result.stderr and "并池" in result.stderr
+    assert "读取" in result.stderr and "合并" in result.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["plan"]
 
 
-def test_plan_speaks_english_when_asked(demo_folder: Path, tmp_path: Path) -> None:
-    result = chigai("plan", *inputs(demo_folder), "--out", tmp_path / "p", lang="en")
-    assert "By county" in result.stdout and "Hulin" in result.stdout and "reading" in result.stderr
+def test_plan_speaks_english_when_asked(small: Path, tmp_path: Path) -> None:
+    result = chigai("plan", *inputs(small), "--out", tmp_path / "p", lang="en")
+    assert "By county" in result.stdout and "Hulin" in result.stdout and "neighbours" in result.stderr
 
 
-def test_plan_without_elevation_says_so(demo_folder: Path, tmp_path: Path) -> None:
-    result = chigai("plan", demo_folder / "parcels.gpkg", "--out", tmp_path / "p")
+def test_plan_without_elevation_says_so(small: Path, tmp_path: Path) -> None:
+    result = chigai("plan", small / "parcels.gpkg", "--out", tmp_path / "p")
     assert result.exit_code == 0, result.output
     assert "不计土方" in result.stderr
     assert plans.read(tmp_path / "p").meta["earthwork"] is False
 
 
-def test_the_options_of_plan_reach_its_parameters(demo_folder: Path, tmp_path: Path) -> None:
+def test_the_options_of_plan_reach_its_parameters(small: Path, tmp_path: Path) -> None:
     words = ["--max-mu", 30, "--max-step", 0.2, "--ridge-gap", 1.2, "--seed", 7]
-    result = chigai("plan", *inputs(demo_folder), "--out", tmp_path / "p", *words)
+    result = chigai("plan", *inputs(small), "--out", tmp_path / "p", *words)
     assert result.exit_code == 0, result.output
     meta = plans.read(tmp_path / "p").meta
     taken = {name: meta["parameters"][name] for name in ("max_mu", "max_step_m", "ridge_max_gap_m")}
@@ -272,19 +276,21 @@ def test_opening_a_plan_never_replaces_another_of_its_name(
 
 
 def test_something_unforeseen_ends_with_1_and_a_log_that_names_nobody(
-    demo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    person = "张三"
+
     def broken(*_: object, **__: object) -> None:
-        raise RuntimeError("张三 has a paddy that nobody foresaw")
+        raise RuntimeError(f"{person} has a paddy that nobody foresaw")
 
     monkeypatch.setenv("CHIGAI_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(pipeline, "run", broken)
-    result = chigai("plan", *inputs(demo_folder), "--out", tmp_path / "p")
+    result = chigai("plan", *inputs(small), "--out", tmp_path / "p")
     assert result.exit_code == 1
     assert "RuntimeError" in result.stderr and "Traceback" not in result.output
     (log,) = (tmp_path / "home" / "logs").iterdir()
     assert log.name in result.stderr
-    assert "张三" not in log.read_text("utf-8") + result.output
+    assert person not in log.read_text("utf-8") + result.output
 
 
 def test_a_stop_ends_with_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,13 +304,13 @@ def test_a_stop_ends_with_130(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.skipif(shutil.which("kill") is None or os.name != "posix", reason="needs POSIX signals")
-def test_ctrl_c_in_a_real_run_leaves_nothing_behind(demo_folder: Path, tmp_path: Path) -> None:
+def test_ctrl_c_in_a_real_run_leaves_nothing_behind(small: Path, tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
         "cli",
         "plan",
-        *map(str, inputs(demo_folder)),
+        *map(str, inputs(small)),
         "--out",
         str(tmp_path / "p"),
     ]
