@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 class ChigaiError(Exception):
@@ -29,6 +30,10 @@ class ChigaiError(Exception):
         self.layer, self.row = layer, row
         super().__init__(f"{self.text('zh')}\n{self.text('en')}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors pass between processes and lie in caches: they come out of a pickle as they went in."""
+        return _again, (type(self), self.args, self.__dict__.copy())
+
     def where(self, lang: str) -> str:
         """Where it is, as 'file · layer · row', empty when nothing is known."""
         zh = lang == "zh"
@@ -48,6 +53,13 @@ class ChigaiError(Exception):
         return (
             f"{self.en}{f' ({where})' if where else ''}{f' What to do: {self.do_en}' if self.do_en else ''}"
         )
+
+
+def _again(kind: type[ChigaiError], args: tuple[Any, ...], fields: dict[str, Any]) -> ChigaiError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(fields)
+    return error
 
 
 class CancelledError(ChigaiError):
