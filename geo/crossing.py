@@ -142,11 +142,8 @@ def _linked(
     share = _ALONG[None, :, None]
     start = quads[:, None, 0] * (1 - share) + quads[:, None, 1] * share
     stop = quads[:, None, 3] * (1 - share) + quads[:, None, 2] * share
-    outward = np.stack([side[:, 1], -side[:, 0]], axis=1) / long[:, None]
+    outward = np.stack([side[:, 1], -side[:, 0]], axis=1) / long[:, None]  # left lies to the left of its side
     over = outward[:, None, :] * _OVER_M
-    # left's sides run with the parcel on their left where the quad is made from left, the other way else
-    facing_out = np.sign(((stop - start) * over).sum(axis=2, keepdims=True))
-    over = over * np.where(facing_out < 0, -1.0, 1.0)
     links = shapely.linestrings(np.stack([start - over, stop + over], axis=2).reshape(-1, 2, 2))
     hit = np.zeros(len(links), bool)
     hit[shapely.STRtree(links).query(fixed, predicate="intersects")[1]] = True

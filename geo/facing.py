@@ -221,7 +221,22 @@ def _ground(quad, p_first, side, lo, hi, hlo, hhi, across, loose_lo, loose_hi, r
 
 
 @njit(cache=True, nogil=True)
-def _entry(other, length, area, first, count, q):
+def _add(row, lo, hi, hlo, hhi, gap):
+    """Add the stretch from lo (hlo away) to hi (hhi away): its length and ground within the gap, all its ground."""
+    least, most = max(min(hlo, hhi), 0.0), max(hlo, hhi, 0.0)
+    row[2] += 0.5 * (least + most) * (hi - lo)
+    if least >= gap:
+        return
+    long = hi - lo
+    if most > gap:
+        long *= (gap - least) / (most - least)
+        most = gap
+    row[0] += long
+    row[1] += 0.5 * (least + most) * long
+
+
+@njit(cache=True, nogil=True)
+def _entry(other, sums, first, count, q):
     """Where parcel q stands among the sums from first to count, which stay ascending, and the new count."""
     j = count
     while j > first and other[j - 1] >= q:
@@ -229,27 +244,30 @@ def _entry(other, length, area, first, count, q):
     if j < count and other[j] == q:
         return j, count
     for i in range(count, j, -1):
-        other[i], length[i], area[i] = other[i - 1], length[i - 1], area[i - 1]
-    other[j], length[j], area[j] = q, 0.0, 0.0
+        other[i] = other[i - 1]
+        sums[i, 0], sums[i, 1], sums[i, 2] = sums[i - 1, 0], sums[i - 1, 1], sums[i - 1, 2]
+    other[j] = q
+    sums[j, 0], sums[j, 1], sums[j, 2] = 0.0, 0.0, 0.0
     return j, count + 1
 
 
 @njit(cache=True, nogil=True)
-def facing(coords, start, stop, parcel, turned, box, n, gap, overlap):
+def facing(coords, start, stop, parcel, turned, box, n, gap, reach, overlap):
     """All stretches that see each other, summed from each parcel to each other one.
 
-    coords, start, stop, parcel, turned, box: as from runs; n: number of parcels; gap: farthest that a side
-    sees, m; overlap: how far a side may lie inside the parcel that it faces, m.
-    Returns indptr int64[n + 1], other int32[], length float64[] (m of the parcel's sides that face the
-    other), area float64[] (m² before those sides), girth float64[n] (perimeter, m), and quads
-    float64[q, 4, 2] with near, far int32[q]: first two corners on parcel near, last two on parcel far, and
-    near < far. Quads are made from the longer of two sides that face, so none comes twice.
+    coords, start, stop, parcel, turned, box: as from runs; n: number of parcels; gap: how far apart sides may
+    lie to count, m; reach: how far a side sees, m, at least the gap; overlap: how far a side may lie inside
+    the parcel that it faces, m.
+    Returns indptr int64[n + 1], other int32[], sums float64[, 3] (m of the parcel's sides that face the other
+    within the gap, m² before those, m² before all that face it within reach), girth float64[n] (perimeter,
+    m), and quads float64[q, 4, 2] with near, far int32[q]: first two corners on parcel near, last two on
+    parcel far, and near < far. Quads are made from the longer of two sides that face, so none comes twice.
     """
     grid = boxes.grid(box)
     m = len(start)
     seen, found = np.full(m, -1, np.int32), np.empty(m, np.int32)
     girth, indptr = np.zeros(n), np.zeros(n + 1, np.int64)
-    other, length, area = np.empty(8 * n + 64, np.int32), np.empty(8 * n + 64), np.empty(8 * n + 64)
+    other, sums = np.empty(8 * n + 64, np.int32), np.empty((8 * n + 64, 3))
     quads, near_of, far_of = (
         np.empty((4 * n + 64, 4, 2)),
         np.empty(4 * n + 64, np.int32),
@@ -264,7 +282,15 @@ def facing(coords, start, stop, parcel, turned, box, n, gap, overlap):
         if c == 0 or parcel[c - 1] != p:
             first = count
         k = boxes.near(
-            c, box[c, 0] - gap, box[c, 1] - gap, box[c, 2] + gap, box[c, 3] + gap, box, grid, seen, found
+            c,
+            box[c, 0] - reach,
+            box[c, 1] - reach,
+            box[c, 2] + reach,
+            box[c, 3] + reach,
+            box,
+            grid,
+            seen,
+            found,
         )
         sides = 0
         for f in range(k):
@@ -274,7 +300,7 @@ def facing(coords, start, stop, parcel, turned, box, n, gap, overlap):
             near, owner = np.empty((room, 4)), np.empty(room, np.int32)
             span, side, faces = np.empty((room, 4)), np.empty(room, np.int64), np.empty(room, np.bool_)
             cuts, won, won_span = np.empty(2 * room), np.empty(2 * room, np.int64), np.empty((2 * room, 2))
-        sides = _sides_near(c, found, k, coords, start, stop, parcel, turned, box, gap, near, owner)
+        sides = _sides_near(c, found, k, coords, start, stop, parcel, turned, box, reach, near, owner)
         for i in range(start[c], stop[c]):
             a, b = (i + 1, i) if turned[c] else (i, i + 1)
             px, py = coords[a, 0], coords[a, 1]
@@ -283,13 +309,12 @@ def facing(coords, start, stop, parcel, turned, box, n, gap, overlap):
                 continue
             girth[p] += long
             ex, ey = (coords[b, 0] - px) / long, (coords[b, 1] - py) / long
-            k = _sees(px, py, ex, ey, long, p, near, owner, sides, gap, overlap, span, side, faces)
+            k = _sees(px, py, ex, ey, long, p, near, owner, sides, reach, overlap, span, side, faces)
             if k == 0:
                 continue
             wins = _first_seen(span, faces, k, cuts, won, won_span)
             if count + wins > len(other):
-                other, length = np.concatenate((other, other)), np.concatenate((length, length))
-                area = np.concatenate((area, area))
+                other, sums = np.concatenate((other, other)), np.concatenate((sums, sums))
             if qcount + wins > len(near_of):
                 quads = np.concatenate((quads, quads))
                 near_of, far_of = np.concatenate((near_of, near_of)), np.concatenate((far_of, far_of))
@@ -302,9 +327,8 @@ def facing(coords, start, stop, parcel, turned, box, n, gap, overlap):
                 hlo, hhi = span[s, 2] + rise * (lo - span[s, 0]), span[s, 2] + rise * (hi - span[s, 0])
                 u = side[s]
                 q = owner[u]
-                j, count = _entry(other, length, area, first, count, q)
-                length[j] += hi - lo
-                area[j] += 0.5 * (max(hlo, 0.0) + max(hhi, 0.0)) * (hi - lo)
+                j, count = _entry(other, sums, first, count, q)
+                _add(sums[j], lo, hi, hlo, hhi, gap)
                 across = near[u]
                 run = np.sqrt((across[2] - across[0]) ** 2 + (across[3] - across[1]) ** 2)
                 if long < run or (long == run and (px < across[0] or (px == across[0] and py < across[1]))):
@@ -323,8 +347,7 @@ def facing(coords, start, stop, parcel, turned, box, n, gap, overlap):
     return (
         indptr,
         other[:count],
-        length[:count],
-        area[:count],
+        sums[:count],
         girth,
         quads[:qcount],
         near_of[:qcount],

@@ -19,6 +19,9 @@ __all__ = ["Neighbours", "adjacency", "crossing", "field_units", "neighbours"]
 _OVERLAP_M = 0.25
 """Parcels that lie over each other by up to this still face each other: they were drawn badly, not apart."""
 
+_FLARE = 4 / 3
+"""Between neighbours a ridge may widen to this many times the gap: it goes whole, or it would leave a notch."""
+
 
 @dataclass(frozen=True)
 class Neighbours:
@@ -27,9 +30,9 @@ class Neighbours:
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     facing_m: NDArray[np.float64]
-    """Length along which the two face each other, m: the lesser of both views."""
+    """Length along which the two face each other within the gap, m: the lesser of both views."""
     ridge_m2: NDArray[np.float64]
-    """Ground between the two, m²: 0 where they touch."""
+    """Ground between the two, m²: 0 where they touch. Where the ridge flares a little beyond the gap, that too."""
     quads: NDArray[np.float64]
     """float64[q, 4, 2]: pieces of that ground; the first two corners lie on left, the last two on right."""
     quad_pair: NDArray[np.int32]
@@ -47,7 +50,7 @@ def neighbours(geoms: NDArray[np.object_], max_gap_m: float = 1.5, min_facing_m:
     The length must exceed min_facing_m by what the ridge takes off at its two ends, about twice its width:
     parcels that meet only corner to corner across a crossing of ridges are no neighbours.
     """
-    n = len(geoms)
+    n, max_gap_m, min_facing_m = len(geoms), float(max_gap_m), float(min_facing_m)
     parts: NDArray[np.object_] = np.asarray(geoms, dtype=object)
     part_parcel = np.arange(n)
     if (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
@@ -61,12 +64,10 @@ def neighbours(geoms: NDArray[np.object_], max_gap_m: float = 1.5, min_facing_m:
     start, stop, parcel, turned, box = facing.runs(
         coords, ring_at, part_parcel[ring_part].astype(np.int32), hole
     )
-    indptr, other, length, area, girth, quads, near, far = facing.facing(
-        coords, start, stop, parcel, turned, box, n, float(max_gap_m), _OVERLAP_M
+    indptr, other, sums, girth, quads, near, far = facing.facing(
+        coords, start, stop, parcel, turned, box, n, max_gap_m, _FLARE * max_gap_m, _OVERLAP_M
     )
-    left, right, facing_m, ridge_m2, pair_at = _pairs(
-        indptr, other, length, area, girth, float(max_gap_m), float(min_facing_m)
-    )
+    left, right, facing_m, ridge_m2, pair_at = _pairs(indptr, other, sums, girth, max_gap_m, min_facing_m)
     pair = _pair_of(pair_at, right, near, far)
     order = np.argsort(pair, kind="stable")
     order = order[np.searchsorted(pair[order], 0) :]
@@ -74,7 +75,7 @@ def neighbours(geoms: NDArray[np.object_], max_gap_m: float = 1.5, min_facing_m:
 
 
 @njit(cache=True, nogil=True)
-def _pairs(indptr, other, length, area, girth, gap, least):
+def _pairs(indptr, other, sums, girth, gap, least):
     """Both views of each pair made one; only pairs that face each other far enough."""
     n = len(indptr) - 1
     left, right = np.empty(len(other) // 2 + 1, np.int32), np.empty(len(other) // 2 + 1, np.int32)
@@ -89,15 +90,17 @@ def _pairs(indptr, other, length, area, girth, gap, least):
             for j in range(indptr[b], indptr[b + 1]):
                 if other[j] != a:
                     continue
-                both = min(length[i], length[j])
-                ground = 0.5 * (area[i] + area[j])
+                both = min(sums[i, 0], sums[j, 0])
+                if both < least or both == 0.0:
+                    break
                 # What lies within the gap of the other parcel: the facing length and, round both ends,
                 # as much again as the gap is wider than the ridge (0.92 where buffers are octagons).
-                width = ground / both
+                width = (sums[i, 1] + sums[j, 1]) / (sums[i, 0] + sums[j, 0])
                 within = both + 2 * 0.92 * (gap + 0.05 - width)
                 within = min(within, girth[a], girth[b])
-                if both >= least and within - 2 * gap >= least:
-                    left[m], right[m], facing_m[m], ridge_m2[m] = a, b, both, ground
+                if within - 2 * gap >= least:
+                    left[m], right[m], facing_m[m] = a, b, both
+                    ridge_m2[m] = 0.5 * (sums[i, 2] + sums[j, 2])
                     m += 1
                 break
         pair_at[a + 1] = m
