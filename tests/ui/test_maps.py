@@ -12,7 +12,7 @@ import pytest
 import shapely
 from folium.plugins import DualMap, Fullscreen
 
-from geo import boundaries, gcj02, tiles
+from geo import boundaries, gcj02
 from geo.errors import ChigaiError
 from tests import map_home
 from ui import assets, map_text, mapdata, mappages, maps, palette, safe, settings
@@ -286,15 +286,3 @@ def test_every_word_that_the_script_uses_is_there() -> None:
         code = (assets.FOLDER / file).read_text("utf-8")
         used |= set(re.findall(r"\bT\.(\w+)", code)) | set(re.findall(r'"((?:u|legend|unit)_\w+)"', code))
     assert used <= set(map_text.TEXTS)
-
-
-def test_a_footprint_covers_what_it_stands_for() -> None:
-    points = np.random.default_rng(1).uniform((131, 45), (132, 46), (500, 2))
-    layer = tiles.Layer(None, shapely.points(points), np.zeros(500))  # type: ignore[arg-type]
-    shape = shapely.from_geojson(json.dumps(json.loads(tiles.footprint([layer]))["geometry"]))
-    assert shapely.covers(shape.buffer(1e-5), layer.geoms).all()
-    assert shape.is_valid
-
-
-def test_a_footprint_of_nothing_is_nothing() -> None:
-    assert json.loads(tiles.footprint([]))["geometry"] is None

@@ -63,7 +63,7 @@
       if (kind === "findings") data.features.reverse();
       const layer = L.geoJSON(data, {
         style: (f) => style[kind](f.properties),
-        pointToLayer: (f, at) => L.circleMarker(at, { radius: kind === "sites" ? siteRadius(f.properties) : 5 }),
+        pointToLayer: (f, at) => L.circleMarker(at, { radius: kind === "sites" ? siteRadius(f.properties) : 3.5 }),
         onEachFeature: (f, shape) => shape.on("click", (event) => this.clicked(event, f.properties)),
       });
       this.group.clearLayers();
