@@ -16,6 +16,8 @@ from geo.schemas import Finding
 
 SAMPLE_ROWS = 20_000
 SAMPLE_VALUES = 4_000
+ENOUGH = 8
+"""So many characters of GBK are valid UTF-8 by chance once in a million (a fifth of the common ones are, each)."""
 _LANGUAGES = {
     0x4D: "GBK", 0x7A: "GBK", 0x4E: "CP949", 0x79: "CP949", 0x4F: "BIG5", 0x78: "BIG5", 0x13: "CP932", 0x7B: "CP932",
     0xC9: "CP1251", 0xC8: "CP1250", 0x7C: "CP874",
@@ -31,6 +33,8 @@ class Guess:
     encoding: str
     score: float
     sample: tuple[str, ...]
+    characters: int = 0
+    """How many characters beyond ASCII it was judged by."""
 
 
 def decode(value: bytes, encoding: str) -> str | None:
@@ -77,7 +81,7 @@ def _guess(values: list[bytes], encoding: str) -> Guess | None:
     weights = [_soundness(t) for t in good]
     count = sum(n for _, n in weights)
     score = sum(w for w, _ in weights) / count if count else 0.0
-    return Guess(encoding, score, tuple(good[:5]))
+    return Guess(encoding, score, tuple(good[:5]), count)
 
 
 def column_names(dbf: Path) -> dict[str, bytes]:
@@ -172,7 +176,7 @@ def choose(shp: Path, given: str | None, columns: Collection[str] | None = None)
             return own.encoding, []
     clear = len(found) == 1 or best.score - found[1].score >= 0.2
     utf8 = next((g for g in found if g.encoding == "UTF-8"), None)
-    if utf8 is not None and utf8.score >= 0.1 and utf8.score >= best.score - 0.2:
+    if utf8 is not None and (utf8.score >= 0.6 or utf8.characters >= ENOUGH):
         best, clear = utf8, True
     if not clear or (best.score < 0.35 and best.encoding != "UTF-8"):
         raise _ask(shp, found)

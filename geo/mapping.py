@@ -64,7 +64,7 @@ PERSONAL = frozenset(
 """Standard fields that hold people's names, papers, addresses and phones, or the four neighbours' names."""
 _PERSONAL_WORDS = re.compile(
     r"姓名|身份证|证件号|电话|手机|联系方式|住址|地址|指界人|权利人|承包人|承包方名称|户主|四至|[东西南北]至"
-    r"|phone|mobile|telephone|e_?mail|id_?card|passport|person|first_?name|last_?name|full_?name|owner|farmer",
+    r"|phone|mobile|telephone|e[_-]?mail|id[_-]?card|passport|person|first_?name|last_?name|full_?name|owner|farmer",
     re.IGNORECASE,
 )
 

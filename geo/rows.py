@@ -203,6 +203,8 @@ def _read_ogr(
 ) -> tuple[pa.Table, pa.ChunkedArray, np.ndarray]:
     options = _options(layer, encoding)
     path, driver = layer.dataset.path, layer.dataset.driver
+    # a column that is not read is null to a condition, which then silently chooses the wrong rows
+    asked = [c for c in head(layer).columns if c.casefold() in where.casefold()] if where else []
     try:
         with sources.readable(layer.dataset.name), warnings.catch_warnings():
             # GDAL warns of what is found and told below, row by row
@@ -210,7 +212,7 @@ def _read_ogr(
             meta, table = pyogrio.raw.read_arrow(
                 path,
                 layer=layer.inner,
-                columns=list(columns),
+                columns=list(dict.fromkeys([*columns, *asked])),
                 where=where,
                 max_features=limit,
                 return_fids=True,
@@ -251,7 +253,7 @@ def _read_ogr(
         order = every.column(0).to_numpy()
         at = np.argsort(order, kind="stable")
         source_row = at[np.searchsorted(order, fids, sorter=at)] + 1
-    return table.drop_columns([fid, name]), table.column(name), source_row
+    return table.select(list(columns)), table.column(name), source_row
 
 
 def _counted(layer: Layer, said: int, options: dict[str, Any]) -> int:
@@ -340,10 +342,11 @@ def _matching(table: pa.Table, where: str, layer: Layer) -> np.ndarray:
 def _geometries(wkb: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Geometries of WKB; which are spoilt; which had an open ring that was closed."""
     raw = np.asarray(wkb.to_numpy(zero_copy_only=False), dtype=object)
-    found = shapely.from_wkb(raw, on_invalid="ignore")
-    failed = pd.isna(raw) != shapely.is_missing(found)
-    if failed.any():
-        found[failed] = shapely.from_wkb(raw[failed], on_invalid="fix")
+    with np.errstate(invalid="ignore"):
+        found = shapely.from_wkb(raw, on_invalid="ignore")
+        failed = pd.isna(raw) != shapely.is_missing(found)
+        if failed.any():
+            found[failed] = shapely.from_wkb(raw[failed], on_invalid="fix")
     still = failed & shapely.is_missing(found)
     return found, still, failed & ~still
 

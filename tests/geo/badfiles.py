@@ -130,7 +130,9 @@ def zip_with(target: Path, name: str, content: bytes = b"x", link: bool = False)
 
 
 def spoil_record(shp: Path, row: int, what: str) -> None:
-    """Spoils the record of a row (from 1): 'points' its count of points, 'corner' one coordinate, 'open' its ring."""
+    """Spoils the record of a row (from 1): 'points' its count of points,
+    'corner' one coordinate, 'open' its ring,
+    'nan' makes a coordinate no number."""
     shx = shp.with_suffix(".shx").read_bytes()
     offset = struct.unpack(">i", shx[100 + 8 * (row - 1) :][:4])[0] * 2 + 8
     content = bytearray(shp.read_bytes())
@@ -140,8 +142,10 @@ def spoil_record(shp: Path, row: int, what: str) -> None:
     elif what == "corner":
         content[first + 16 + 6] ^= 0x40
     elif what == "open":
-        x = struct.unpack("<d", content[first : first + 8])[0]
-        content[first : first + 8] = struct.pack("<d", x - 0.25 if x % 30 > 20 else x + 0.25)
+        y = struct.unpack("<d", content[first + 8 : first + 16])[0]
+        content[first + 8 : first + 16] = struct.pack("<d", y + 0.25 if y == 5_000_000 else y - 0.25)
+    elif what == "nan":
+        content[first + 16 : first + 24] = struct.pack("<d", float("nan"))
     shp.write_bytes(content)
 
 
