@@ -186,12 +186,13 @@ def _list(ctx: parts.Context, chosen: str, summary: pd.DataFrame) -> None:
             "parcel": shown.parcel_id,
             "what": shown[lang],
             "action": shown.action.map(lambda a: t(f"action.{a}")),
-            "area": shown.area_mu,
+            "area": shown.area_mu.where(shown.area_mu > 0),
         }
     )
     st.dataframe(
         table,
         hide_index=True,
+        placeholder=numbers.NONE,
         height=min(38 * (len(table) + 1) + 2, 420),
         column_config={
             "row": st.column_config.NumberColumn(t("parcels.row"), width="small", help=t("parcels.row_help")),

@@ -137,7 +137,8 @@ def cards(items: Sequence[tuple[str, str, str, str]]) -> None:
         f'<div class="cg-note">{safe.text(note)}</div></div>'
         for label, value, unit, note in items
     )
-    st.html(f'<div class="cg-cards">{boxes}</div>')
+    across = len(items) if len(items) < 5 else -(-len(items) // 2)
+    st.html(f'<div class="cg-cards" style="--cg-n:{across}">{boxes}</div>')
 
 
 def steps(items: Sequence[tuple[str, str]]) -> None:
@@ -172,8 +173,10 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], last_is_sum:
         )
         total = ' class="cg-sum"' if last_is_sum and i == len(rows) - 1 else ""
         lines.append(f"<tr{total}>{cells}</tr>")
+    # in the list of a narrow screen, four short facts stand in one line
+    across = 4 if sum(not c.wide for c in columns[1:]) == 4 else 3
     st.html(
-        f'<div class="cg-scroll"><table class="cg-table"><thead><tr>{head}</tr></thead>'
+        f'<div class="cg-scroll"><table class="cg-table" style="--cg-n:{across}"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 

@@ -237,19 +237,17 @@ def _figures(ctx: parts.Context, j: figures.Joining, meta: dict[str, Any]) -> No
     )
 
 
-def _bars(frame: pd.DataFrame, unit: str) -> None:
+def _bars(frame: pd.DataFrame) -> None:
     """Horizontal bars, longest first, each with its figure; frame: name, value, label, colour."""
-    top = float(frame["value"].max()) * 1.25
-    bar = alt.Chart(frame).encode(
-        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=240, ticks=False, domain=False)),
-        x=alt.X(
-            "value:Q", title=unit, scale=alt.Scale(domain=[0, top]), axis=alt.Axis(grid=False, tickCount=4)
-        ),
-        tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title=unit)],
+    top = float(frame["value"].max()) * 1.3
+    base = alt.Chart(frame).encode(
+        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
+        x=alt.X("value:Q", scale=alt.Scale(domain=[0, top]), axis=None),
+        tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title=" ")],
     )
-    marks = bar.mark_bar(cornerRadiusEnd=3, height=18).encode(color=alt.Color("colour:N", scale=None))
-    words = bar.mark_text(align="left", dx=5, color="#1B2733").encode(text="label:N")
-    st.altair_chart((marks + words).properties(height=36 * len(frame) + 8))
+    marks = base.mark_bar(cornerRadiusEnd=3, height=18).encode(color=alt.Color("colour:N", scale=None))
+    words = base.mark_text(align="left", dx=6, color="#1B2733", fontSize=13).encode(text="label:N")
+    st.altair_chart((marks + words).properties(height=alt.Step(34)).configure_axis(labelFontSize=13))
 
 
 def _why(ctx: parts.Context, j: figures.Joining) -> None:
@@ -262,7 +260,7 @@ def _why(ctx: parts.Context, j: figures.Joining) -> None:
     rows = [
         (looks[r].name(ctx.lang), mu, numbers.mu(mu, ctx.lang), looks[r].colour) for r, mu in stopped.items()
     ]
-    _bars(pd.DataFrame(rows, columns=["name", "value", "label", "colour"]), ctx.t("unit.mu"))
+    _bars(pd.DataFrame(rows, columns=["name", "value", "label", "colour"]))
 
 
 def _money(ctx: parts.Context, j: figures.Joining) -> None:
@@ -271,12 +269,11 @@ def _money(ctx: parts.Context, j: figures.Joining) -> None:
     if not spent:
         st.caption(ctx.t("plan.money_nothing"))
         return
-    divide = 10_000 if ctx.lang == "zh" else 1_000
     rows = [
-        (ctx.t(f"plan.cost_{part}"), yuan / divide, numbers.money(yuan, ctx.lang), "#0067A3")
+        (ctx.t(f"plan.cost_{part}"), yuan, numbers.money(yuan, ctx.lang), "#0067A3")
         for part, yuan in sorted(spent.items(), key=lambda item: -item[1])
     ]
-    _bars(pd.DataFrame(rows, columns=["name", "value", "label", "colour"]), ctx.t("unit.money"))
+    _bars(pd.DataFrame(rows, columns=["name", "value", "label", "colour"]))
 
 
 def _by_county(ctx: parts.Context, meta: dict[str, Any]) -> None:

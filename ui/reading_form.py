@@ -39,10 +39,8 @@ def show(ctx: parts.Context) -> None:
     if "parcels" not in given:
         return
     with parts.refusals(t):
-        source = _source(ctx, given["parcels"])
-        if source is None:
-            return
-        if st.button(t("read.start"), type="primary", key="start_check"):
+        source, ready = _source(ctx, given["parcels"])
+        if st.button(t("read.start"), type="primary", key="start_check", disabled=not ready):
             name = given["parcels"].partition("/")[2] if where == UPLOAD else t("read.demo_name")
             request = {
                 "name": name,
@@ -116,13 +114,14 @@ def _look(home: str, request: str) -> Preview:
     return preview.look(files.source(json.loads(request), Path(home)))
 
 
-def _source(ctx: parts.Context, reference: str) -> dict[str, Any] | None:
-    """What is proposed for a file and what a person makes of it; None while something must be chosen first."""
+def _source(ctx: parts.Context, reference: str) -> tuple[dict[str, Any], bool]:
+    """What is proposed for a file and what a person makes of it, and whether it can be read so."""
     t, mine = ctx.t, reference[:12]
     source: dict[str, Any] = {"file": reference}
     first = _look(str(ctx.home), json.dumps(source))
     if not _layer(ctx, first, source, mine):
-        return None
+        return source, False
+    asked = st.container()
     with st.expander(t("read.more")):
         where = st.text_input(
             t("read.where"), key=f"where_{mine}", help=t("read.where_help"), placeholder=" "
@@ -139,16 +138,18 @@ def _source(ctx: parts.Context, reference: str) -> dict[str, Any] | None:
     if county:
         source["county"] = county
     seen = _look(str(ctx.home), json.dumps(source))
-    _encoding(ctx, seen, source, mine)
-    _coordinates(ctx, seen, source, mine)
+    with asked:
+        _encoding(ctx, seen, source, mine)
+        _coordinates(ctx, seen, source, mine)
+        seen = _look(str(ctx.home), json.dumps(source))
+        _columns(ctx, seen, source, mine)
     seen = _look(str(ctx.home), json.dumps(source))
-    _columns(ctx, seen, source, mine)
-    seen = _look(str(ctx.home), json.dumps(source))
-    for error in seen.problems:
-        parts.refuse(error, t, cure=seen.crs is not None)
+    # what keeps the coordinates open was said where they are asked for
+    for error in seen.problems if seen.crs is not None else seen.problems[:-1]:
+        parts.refuse(error, t)
     for finding in seen.findings:
         st.caption(finding.zh if ctx.lang == "zh" else finding.en)
-    return None if seen.problems else source
+    return source, not seen.problems
 
 
 def _layer(ctx: parts.Context, seen: Preview, source: dict[str, Any], mine: str) -> bool:
@@ -197,7 +198,8 @@ def _coordinates(ctx: parts.Context, seen: Preview, source: dict[str, Any], mine
         return
     if seen.layer is None:
         return
-    parts.notice("warn", safe.text(t("read.crs_unknown" if seen.crs_candidates else "read.crs_none")))
+    why = [f"<b>{safe.text(e.zh if ctx.lang == 'zh' else e.en)}</b>" for e in seen.problems[-1:]]
+    parts.notice("warn", *why, safe.text(t("read.crs_unknown" if seen.crs_candidates else "read.crs_none")))
     names = {
         p.epsg: t(
             "read.crs_jixi" if p.lands_in_jixi else "read.crs_away", name=p.zh if ctx.lang == "zh" else p.en

@@ -183,7 +183,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "read.encoding": ("文字编码：选读得通的一种", "Encoding: choose the one that reads well"),
     "read.encoding_sample": ("{name}：{sample}", "{name}: {sample}"),
     "read.crs_found": ("坐标系：{name}（文件自带）", "Coordinates: {name} (from the file)"),
-    "read.crs_unknown": ("文件没有说明坐标系，请选择。选错会差几十到几百公里，拿不准请问数据提供方。", "The file does not say its coordinate system: choose one. A wrong one moves the data by tens to hundreds of kilometres; ask who made them if you are unsure."),
+    "read.crs_unknown": ("请选择坐标系。选错会差几十到几百公里，拿不准请问数据提供方。", "Choose the coordinate system. A wrong one moves the data by tens to hundreds of kilometres; ask who made them if you are unsure."),
     "read.crs": ("坐标系", "Coordinate system"),
     "read.crs_jixi": ("{name} · 落在鸡西", "{name} · lies in Jixi"),
     "read.crs_away": ("{name} · 不在鸡西", "{name} · not in Jixi"),
