@@ -188,6 +188,10 @@ def _ground(quad, p_first, side, lo, hi, hlo, hhi, across, loose_lo, loose_hi, r
     px, py, qx, qy = side[0], side[1], side[2], side[3]
     long = np.sqrt((qx - px) ** 2 + (qy - py) ** 2)
     ex, ey = (qx - px) / long, (qy - py) / long
+    loose_lo, loose_hi = (
+        loose_lo and hlo > 1e-3,
+        loose_hi and hhi > 1e-3,
+    )  # where they touch there is no notch
     hlo, hhi = max(hlo, 0.0), max(hhi, 0.0)
     ax, ay, bx, by = px + ex * lo, py + ey * lo, px + ex * hi, py + ey * hi
     dx, dy, fx, fy = ax + ey * hlo, ay - ex * hlo, bx + ey * hhi, by - ex * hhi

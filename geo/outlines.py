@@ -42,7 +42,7 @@ def outlines(
     parcel from 0, -1 for none; removable: bool[m], pairs whose ridge may go (all of them where None);
     ridge_m: widest ridge. Blocks are disjoint from each other and from every parcel outside them. A block of
     one parcel is that parcel; a label without parcels is None. Holes stay where they hold a parcel of
-    another block, or more ground than a ridge takes. A block whose parcels no ridge joins stays in parts.
+    another block, a ridge that may not go, or more ground than a ridge takes. A block whose parcels no ridge joins stays in parts.
     """
     shapes = np.asarray(geoms, dtype=object)
     labels = np.asarray(labels)
@@ -70,7 +70,11 @@ def outlines(
     parts, part_of = shapely.get_parts(
         _in_groups(_unite, shapely.geometrycollections(pieces, indices=block)), True
     )
-    parts = _tidied(parts, joined[part_of], shapes, labels, ridge_m)
+    barred = np.zeros((0, 2))
+    if removable is not None:
+        shut = (labels[nb.left] == labels[nb.right]) & ~removable
+        barred = nb.quads[shut[nb.quad_pair]].mean(axis=1)
+    parts = _tidied(parts, joined[part_of], shapes, labels, barred, ridge_m)
     united = _one_part(parts, part_of, len(joined))
     _part_ways(united, np.searchsorted(joined, quad_label), quads, ground)
     out[joined] = united
@@ -110,7 +114,7 @@ def _ground(quads: NDArray[np.float64]) -> Shapes:
     ground: Shapes = shapely.polygons(ring)
     broken = ~shapely.is_valid(ground)
     if broken.any():  # sides that cross each other a little: parcels drawn over one another
-        ground[broken] = shapely.convex_hull(ground[broken])
+        ground[broken] = shapely.make_valid(ground[broken], method="structure")
     return ground
 
 
@@ -129,7 +133,12 @@ def _unite(collections: Shapes) -> Shapes:
 
 
 def _tidied(
-    parts: Shapes, label: NDArray[np.integer], shapes: Shapes, labels: NDArray[np.integer], ridge_m: float
+    parts: Shapes,
+    label: NDArray[np.integer],
+    shapes: Shapes,
+    labels: NDArray[np.integer],
+    barred: NDArray[np.float64],
+    ridge_m: float,
 ) -> Shapes:
     """Polygons without the holes where ridges cross, and without corners on straight sides."""
     rings, ring_part = shapely.get_rings(parts, return_index=True)
@@ -138,7 +147,9 @@ def _tidied(
     stays = np.ones(len(rings), bool)
     if hole.any():
         at = np.flatnonzero(hole)
-        stays[at] = _is_open(shapely.polygons(rings[at]), label[ring_part[at]], shapes, labels, ridge_m)
+        holes = shapely.polygons(rings[at])
+        stays[at] = _is_open(holes, label[ring_part[at]], shapes, labels, ridge_m)
+        stays[at[shapely.STRtree(holes).query(shapely.points(barred), predicate="within")[1]]] = True
     rings, ring_part = rings[stays], ring_part[stays]
     coords, ring_of = shapely.get_coordinates(rings, return_index=True)
     at = np.zeros(len(rings) + 1, np.int64)
