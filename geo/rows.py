@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -206,9 +205,7 @@ def _read_ogr(
     # a column that is not read is null to a condition, which then silently chooses the wrong rows
     asked = [c for c in head(layer).columns if c.casefold() in where.casefold()] if where else []
     try:
-        with sources.readable(layer.dataset.name), warnings.catch_warnings():
-            # GDAL warns of what is found and told below, row by row
-            warnings.simplefilter("ignore", RuntimeWarning)
+        with sources.readable(layer.dataset.name):
             meta, table = pyogrio.raw.read_arrow(
                 path,
                 layer=layer.inner,

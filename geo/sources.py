@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,7 +94,10 @@ class Layer:
 def readable(name: str) -> Iterator[None]:
     """Turns what GDAL or pyarrow says about a broken file into a ChigaiError that names the file."""
     try:
-        yield
+        with warnings.catch_warnings():
+            # GDAL's own remarks: what matters of them is found and told in our words
+            warnings.simplefilter("ignore", RuntimeWarning)
+            yield
     except ChigaiError:
         raise
     except (MemoryError, KeyboardInterrupt):

@@ -82,7 +82,7 @@ def test_every_format_gives_the_same_parcels(tmp_path: Path, kind: str) -> None:
 )  # fmt: skip
 def test_a_condition_chooses_rows_and_keeps_their_numbers(tmp_path: Path, kind: str, where: str) -> None:
     frame = badfiles.paddies(7)[["DKBM", "geometry"]]
-    frame["nr"] = range(1, 8)
+    frame["nr"] = np.arange(1, 8, dtype="int32")
     frame["name"] = list("一二三四五六七")
     loaded = read(Source(written(tmp_path, frame, kind), where=where))
     assert loaded.parcels["source_row"].tolist() == [3, 4, 5]
@@ -268,6 +268,7 @@ def test_empty_ids_are_made_by_row(tmp_path: Path) -> None:
     assert "ids_made" in [f.kind for f in loaded.findings]
 
 
+@pytest.mark.filterwarnings("ignore:Normalized")  # the shapefile cuts names, which is the point
 def test_what_chigai_writes_it_reads_back(tmp_path: Path) -> None:
     frame = badfiles.paddies()[["geometry"]]
     frame["parcel_id"] = [f"p{i}" for i in range(12)]
@@ -285,6 +286,7 @@ def test_what_chigai_writes_it_reads_back(tmp_path: Path) -> None:
 # --- spoilt rows --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")
 def test_null_empty_and_nan_geometries_stay_for_the_checks(tmp_path: Path) -> None:
     frame = badfiles.paddies()
     frame.loc[1, "geometry"] = None
