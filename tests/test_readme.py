@@ -65,12 +65,15 @@ def test_the_picture_of_the_map_is_small() -> None:
 def test_the_guide_explains_every_finding_and_every_reason() -> None:
     guide = (ROOT / "docs/guide.zh-CN.md").read_text("utf-8")
     told = set()
-    for path in (ROOT / "geo").glob("*.py"):
+    for path in [*(ROOT / "geo").glob("*.py"), *(ROOT / "planning").glob("*.py")]:
         for call in (
             node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)
         ):
-            name = ast.unparse(call.func).split(".")[-1]
-            place = {"Finding": 0, "per_row": 1}.get(name)
-            if place is not None and len(call.args) > place and isinstance(call.args[place], ast.Constant):
-                told.add(ast.literal_eval(call.args[place]))
+            place = {"Finding": 0, "per_row": 1}.get(ast.unparse(call.func).split(".")[-1])
+            if place is None:
+                continue
+            named = [k.value for k in call.keywords if k.arg == "kind"]
+            kind = (named or call.args[place : place + 1])[0]
+            if isinstance(kind, ast.Constant):
+                told.add(ast.literal_eval(kind))
     assert [kind for kind in sorted({*KINDS, *told, *REASONS}) if f"`{kind}`" not in guide] == []
