@@ -324,7 +324,8 @@
       const parts = [];
       if (cfg.kind === "plan" && cfg.counties && !near && this.map.hasLayer(this.groups.counties)) parts.push(["legend_targets", "targets"]);
       if (on("sites")) parts.push(["legend_sites", "blocks", ["site", "site_small"], "round"]);
-      if (on("blocks")) parts.push(["legend_blocks", "blocks"]);
+      if (on("blocks"))
+        parts.push(["legend_blocks", "blocks", ["site", "site_small", ...(seen("blocks").includes("below") ? ["below"] : [])]]);
       if (on("parcels")) parts.push(["legend_parcels", "parcels"]);
       const why = [...new Set([...seen("why"), ...(this.unitGroup && this.unitGroup.getLayers().length ? this.unitKeys : [])])];
       if (why.length) parts.push(["legend_why", "why", why.sort()]);

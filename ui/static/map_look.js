@@ -89,7 +89,7 @@
         [T.state, look("blocks", p.state).t],
         [T.area, area(p.area_mu)],
         [T.parcels_joined, unit(p.n_parcels, 0, "u_count")],
-        [T.households, unit(p.n_operators, 0, "u_house")],
+        [T.households, p.n_operators ? unit(p.n_operators, 0, "u_house") : null],
         [T.step, unit(p.step_m, 2, "u_m")],
         [T.cut, unit(p.cut_m3, 0, "u_m3")],
         [T.cost, yuan(p.cost_yuan)],
@@ -149,7 +149,7 @@
   };
   style.rest = () => solid("#ECE7DA", 0.9, "#a39a86");
   /* Which of a layer's columns the legend speaks of. */
-  const keyOf = { why: "reason", barriers: "kind" };
+  const keyOf = { blocks: "state", why: "reason", barriers: "kind" };
   const siteRadius = (p) => Math.max(5, Math.min(18, 4 + Math.sqrt(p.area_mu) / 8));
 
   function setUp(config) {
