@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
 
-from geo import encodings, shapefiles, sources
+from geo import encodings, parquet, shapefiles, sources
+from geo import wkb as wkb_
 from geo.errors import ChigaiError
 from geo.schemas import Finding
 from geo.sources import Layer
@@ -83,7 +79,8 @@ def head(layer: Layer) -> Head:
     """The layer's columns, CRS and size, without reading its rows."""
     path, driver = layer.dataset.path, layer.dataset.driver
     if driver == "Parquet":
-        return _parquet_head(layer)
+        with sources.readable(layer.dataset.name):
+            return Head(*parquet.head(path, layer.dataset.name))
     with sources.readable(layer.dataset.name):
         info = pyogrio.read_info(path, layer=layer.inner, **_options(layer, None))
     if info["driver"] != driver:
@@ -97,35 +94,6 @@ def head(layer: Layer) -> Head:
         columns = list(encodings.column_names(dbf))
     by_default = driver == "GeoJSON" and not sources.is_json_with_crs(path)
     return Head(columns, info["crs"], by_default, info["geometry_type"], int(info["features"]))
-
-
-def _parquet_head(layer: Layer) -> Head:
-    with sources.readable(layer.dataset.name):
-        file = pq.ParquetFile(layer.dataset.path)
-        geo = _geo(file, layer)
-    primary = geo["columns"][geo["primary_column"]]
-    types = primary.get("geometry_types") or ["Unknown"]
-    columns = [
-        field.name
-        for field in file.schema_arrow
-        if field.name not in geo["columns"] and not pa.types.is_nested(field.type)
-    ]
-    crs = primary.get("crs", "OGC:CRS84")
-    return Head(columns, crs, "crs" not in primary, types[0], file.metadata.num_rows)
-
-
-def _geo(file: pq.ParquetFile, layer: Layer) -> dict[str, Any]:
-    raw = (file.schema_arrow.metadata or {}).get(b"geo")
-    found = json.loads(raw) if raw else None
-    if not found or found.get("primary_column") not in found.get("columns", {}):
-        raise ChigaiError(
-            "这个 Parquet 文件里没有图形（不是 GeoParquet）。",
-            "This Parquet file holds no geometry (it is no GeoParquet).",
-            do_zh="请用 GeoPandas 或 QGIS 导出为 GeoParquet。",
-            do_en="Export it as GeoParquet with GeoPandas or QGIS.",
-            file=layer.dataset.name,
-        )
-    return dict(found)
 
 
 def read(
@@ -145,12 +113,20 @@ def read(
     """
     if layer.dataset.driver == "Parquet":
         table, wkb, source_row = _read_parquet(layer, columns, where, limit)
+        curved = np.zeros(len(wkb), dtype=bool)
     else:
-        table, wkb, source_row = _read_ogr(layer, columns, where, encoding, limit, expected)
+        table, wkb, source_row, curved = _read_ogr(layer, columns, where, encoding, limit, expected)
     if len(source_row) == 0:
         raise _nothing(layer, where)
-    geometries, spoilt, mended = _geometries(wkb)
-    findings: list[Finding] = []
+    geometries, spoilt, mended = wkb_.decode(wkb)
+    findings = per_row(
+        source_row[curved],
+        "arcs_straightened",
+        "边界含圆弧，已化为短直线。",
+        "The outline has arcs; they were turned into short straight sides.",
+        severity="info",
+        action="mended",
+    )
     if layer.dataset.driver == "ESRI Shapefile":
         spoilt |= _spoilt_records(layer, geometries, source_row)
     geometries[spoilt] = None
@@ -199,7 +175,7 @@ def _read_ogr(
     encoding: str | None,
     limit: int | None,
     expected: int,
-) -> tuple[pa.Table, pa.ChunkedArray, np.ndarray]:
+) -> tuple[pa.Table, np.ndarray, np.ndarray, np.ndarray]:
     options = _options(layer, encoding)
     path, driver = layer.dataset.path, layer.dataset.driver
     # a column that is not read is null to a condition, which then silently chooses the wrong rows
@@ -250,7 +226,17 @@ def _read_ogr(
         order = every.column(0).to_numpy()
         at = np.argsort(order, kind="stable")
         source_row = at[np.searchsorted(order, fids, sorter=at)] + 1
-    return table.select(list(columns)), table.column(name), source_row
+    wkb = np.asarray(table.column(name).to_numpy(zero_copy_only=False), dtype=object)
+    curved = wkb_.curved(table.column(name))
+    if curved.any():
+        # the quick way of reading keeps arcs, the plain one turns them into short straight sides
+        with sources.readable(layer.dataset.name):
+            again = pyogrio.raw.read(
+                path, layer=layer.inner, columns=[], fids=fids[curved], return_fids=True, **options
+            )
+        straight = dict(zip(again[1].tolist(), again[2], strict=True))
+        wkb[curved] = [straight.get(f) for f in fids[curved].tolist()]
+    return table.select(list(columns)), wkb, source_row, curved
 
 
 def _counted(layer: Layer, said: int, options: dict[str, Any]) -> int:
@@ -265,6 +251,16 @@ def _counted(layer: Layer, said: int, options: dict[str, Any]) -> int:
     return int(table.column("n")[0].as_py())
 
 
+def _read_parquet(
+    layer: Layer, columns: Collection[str], where: str | None, limit: int | None
+) -> tuple[pa.Table, np.ndarray, np.ndarray]:
+    try:
+        with sources.readable(layer.dataset.name):
+            return parquet.read(layer.dataset.path, layer.dataset.name, columns, where, limit)
+    except parquet.ConditionError as error:
+        raise _bad_where(layer, where) from error
+
+
 def _bad_where(layer: Layer, where: str | None) -> ChigaiError:
     columns = head(layer).columns
     return ChigaiError(
@@ -275,77 +271,6 @@ def _bad_where(layer: Layer, where: str | None) -> ChigaiError:
         file=layer.dataset.name,
         layer=layer.name,
     )
-
-
-def _read_parquet(
-    layer: Layer, columns: Collection[str], where: str | None, limit: int | None
-) -> tuple[pa.Table, pa.ChunkedArray, np.ndarray]:
-    with sources.readable(layer.dataset.name):
-        file = pq.ParquetFile(layer.dataset.path)
-        geo = _geo(file, layer)
-        primary = geo["primary_column"]
-        asked = (
-            []
-            if where is None
-            else [c for c in _parquet_head(layer).columns if c.casefold() in where.casefold()]
-        )
-        wanted = list(dict.fromkeys([*columns, *asked, primary]))
-        if limit is not None and where is None:
-            first = next(file.iter_batches(batch_size=limit, columns=wanted), None)
-            table = pa.Table.from_batches(
-                [] if first is None else [first], None if first else file.schema_arrow
-            )
-        else:
-            table = file.read(columns=wanted)
-    source_row = np.arange(1, table.num_rows + 1)
-    if where is not None:
-        chosen = _matching(table.select(asked), where, layer)
-        table, source_row = table.take(pa.array(chosen)), source_row[chosen]
-    shapes = table.column(primary)
-    if geo["columns"][primary].get("encoding", "WKB") != "WKB":
-        with sources.readable(layer.dataset.name):
-            frame = gpd.read_parquet(layer.dataset.path, columns=[primary])
-        shapes = pa.chunked_array(
-            [pa.array(shapely.to_wkb(frame.geometry.array)[source_row - 1], pa.binary())]
-        )
-    return table.select(list(columns)), shapes, source_row
-
-
-def _matching(table: pa.Table, where: str, layer: Layer) -> np.ndarray:
-    """Row positions that meet an SQL condition, decided by SQLite in memory with everything but reading denied."""
-    names = ", ".join('"' + c.replace('"', '""') + '"' for c in table.column_names)
-    marks = ", ".join("?" for _ in range(table.num_columns + 1))
-    values = [
-        [v if isinstance(v, (int, float, str, bytes, type(None))) else str(v) for v in column.to_pylist()]
-        for column in table.columns
-    ]
-    allowed = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION)
-    memory = sqlite3.connect(":memory:")
-    try:
-        memory.execute(f'CREATE TABLE "rows" ("chigai row" INTEGER{", " + names if names else ""})')
-        count = range(table.num_rows)
-        memory.executemany(f'INSERT INTO "rows" VALUES ({marks})', zip(count, *values, strict=True))
-        memory.set_authorizer(
-            lambda action, *_: sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
-        )
-        found = memory.execute(f'SELECT "chigai row" FROM "rows" WHERE ({where})').fetchall()
-    except (sqlite3.Error, sqlite3.Warning) as error:
-        raise _bad_where(layer, where) from error
-    finally:
-        memory.close()
-    return np.array([r[0] for r in found], dtype=np.int64)
-
-
-def _geometries(wkb: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Geometries of WKB; which are spoilt; which had an open ring that was closed."""
-    raw = np.asarray(wkb.to_numpy(zero_copy_only=False), dtype=object)
-    with np.errstate(invalid="ignore"):
-        found = shapely.from_wkb(raw, on_invalid="ignore")
-        failed = pd.isna(raw) != shapely.is_missing(found)
-        if failed.any():
-            found[failed] = shapely.from_wkb(raw[failed], on_invalid="fix")
-    still = failed & shapely.is_missing(found)
-    return found, still, failed & ~still
 
 
 def _spoilt_records(layer: Layer, geometries: np.ndarray, source_row: np.ndarray) -> np.ndarray:

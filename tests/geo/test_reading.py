@@ -357,6 +357,14 @@ def test_a_polygon_with_far_too_many_vertices_is_left_out_and_told(tmp_path: Pat
     assert loaded.parcels.geometry.isna().tolist() == [False, True, False]
 
 
+def test_arcs_become_short_straight_sides(tmp_path: Path) -> None:
+    path = badfiles.with_an_arc(written(tmp_path, badfiles.paddies(3), "gpkg"), 2)
+    loaded = read(Source(path))
+    assert loaded.parcels.area[1] == pytest.approx(np.pi * 100, rel=0.01)
+    assert rows_of(loaded, "arcs_straightened") == [2]
+    assert np.allclose(loaded.parcels.area[[0, 2]], 1000)
+
+
 def test_points_and_lines_among_the_polygons_stay_for_the_checks(tmp_path: Path) -> None:
     frame = badfiles.paddies(4)
     frame.loc[1, "geometry"] = shapely.Point(500_000, 5_000_000)
