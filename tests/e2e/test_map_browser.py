@@ -82,9 +82,13 @@ class Visit:
         self.page.on(
             "console", lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None
         )
-        self.page.on("dialog", lambda d: (self.complaints.append("dialog"), d.dismiss()))
+        self.page.on("dialog", self._dialog)
         self.page.goto(base + path)
         self.ready()
+
+    def _dialog(self, dialog: Any) -> None:
+        self.complaints.append("a dialog opened")
+        dialog.dismiss()
 
     def until(self, holds: str, seconds: float = 15) -> None:
         """Wait until a script's expression is true; the page's policy forbids Playwright's own wait (eval)."""

@@ -192,7 +192,9 @@ def test_a_large_parcel_table_answers_as_a_small_one_does(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = mapdata.plan("probe", False)
-    west, south, east, north = small.blocks.extent
+    extent = small.blocks.extent
+    assert extent is not None
+    west, south, east, north = extent
     box = (west, south, west + 0.4 * (east - west), south + 0.4 * (north - south))
     whole = small.parcels(box=box)
     monkeypatch.setattr(mapdata, "IN_MEMORY", 0)

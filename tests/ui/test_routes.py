@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -44,12 +46,12 @@ def ask(address: str, method: str = "GET", headers: dict[str, str] | None = None
         "server": ("127.0.0.1", 80),
         "client": ("127.0.0.1", 1),
     }
-    got: list[dict] = []
+    got: list[MutableMapping[str, Any]] = []
 
     async def receive() -> dict:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(message: dict) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         got.append(message)
 
     asyncio.run(Starlette(routes=routes.routes())(scope, receive, send))
