@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from streamlit import config
 
 from geo import plans
 from tracking import jobs
 from ui.routes import routes
+
+# the settings lie beside this file, whatever folder the server is started from
+config._main_script_path = config._main_script_path or __file__
 
 
 @asynccontextmanager

@@ -48,6 +48,7 @@ def _result(ctx: parts.Context, sets: dict[str, dict[str, Any]]) -> None:
     manifest = sets[chosen]
     with right:
         if st.button(t("parcels.go_plan"), type="primary", key="go_plan", width="stretch"):
+            st.session_state["plan_wanted"] = True
             st.switch_page("plan.py")
     summary = pd.DataFrame(manifest["summary"])
     _verdict(ctx, manifest, summary)
@@ -193,7 +194,7 @@ def _list(ctx: parts.Context, chosen: str, summary: pd.DataFrame) -> None:
         table,
         hide_index=True,
         placeholder=numbers.NONE,
-        height=min(38 * (len(table) + 1) + 2, 420),
+        height=min(35 * (len(table) + 1) + 3, 420),
         column_config={
             "row": st.column_config.NumberColumn(t("parcels.row"), width="small", help=t("parcels.row_help")),
             "parcel": st.column_config.TextColumn(t("parcels.parcel"), width="medium"),

@@ -41,7 +41,7 @@ def page(ctx: parts.Context) -> None:
         took = numbers.span(done.started or done.created, done.ended, ctx.lang)
         parts.notice("good", f"<b>{safe.text(t('plan.done', took=took))}</b>")
     if not running:
-        with st.expander(t("plan.new"), expanded=not metas):
+        with st.expander(t("plan.new"), expanded=not metas or st.session_state.get("plan_wanted", False)):
             _new(ctx)
     if metas:
         _result(ctx, metas)
@@ -85,6 +85,7 @@ def _new(ctx: parts.Context) -> None:
             "overrides": overrides,
             "seed": int(seed),
         }
+        st.session_state.pop("plan_wanted", None)
         progress.start(ctx, "plan", request)
         st.rerun()
 
@@ -164,7 +165,8 @@ def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
         required=True,
         label_visibility="collapsed",
     )
-    st.iframe(maps.plan_map_url(chosen, lang, view=view), height=MAP_HEIGHT, alt=t("plan.map"))
+    county = st.session_state.get("kept_county") or None
+    st.iframe(maps.plan_map_url(chosen, lang, view=view, county=county), height=MAP_HEIGHT, alt=t("plan.map"))
     left, right = st.columns(2, gap="large")
     with left:
         parts.heading(t("plan.why"), t("plan.why_note"))

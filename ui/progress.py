@@ -55,14 +55,16 @@ def just_done(ctx: parts.Context, kind: str) -> jobs.Job | None:
 
 
 def _ended_badly(ctx: parts.Context, kind: str, job: jobs.Job) -> None:
+    """Why there is no result, until the next job of this kind begins."""
     t = ctx.t
-    box = "plain" if job.state == "cancelled" else "bad"
-    parts.notice(
-        box,
+    lines = [
         f"<b>{safe.text(t(f'job.{job.state}', what=t(f'job.{kind}')))}</b>",
-        f"<span>{safe.text(job.message(ctx.lang))}</span>",
-        f"<small>{safe.text(t('job.number', number=job.id))}</small>",
-    )
+        safe.text(job.message(ctx.lang)),
+    ]
+    if job.state == "cancelled":
+        parts.notice("plain", *lines)
+    else:
+        parts.notice("bad", *lines, f"<small>{safe.text(t('job.number', number=job.id))}</small>")
 
 
 @st.fragment(run_every=1.0)
@@ -77,7 +79,14 @@ def _watch(ctx: parts.Context, kind: str, job_id: str) -> None:
         words = t(f"job.{job.state}", what=t(f"job.{kind}"))
         parts.heading(words, t("job.since", name=job.name, since=since) if job.name else since)
         st.progress(job.fraction)
-        now = STAGES[kind].index(job.stage) if job.stage in STAGES[kind] else -1
+        # a worker that is only just waking is about to read
+        now = (
+            STAGES[kind].index(job.stage)
+            if job.stage in STAGES[kind]
+            else 0
+            if job.state == "running"
+            else -1
+        )
         rows = "".join(
             f'<li class="{"cg-past" if i < now else "cg-now" if i == now else ""}">'
             f"{safe.text(t(f'stage.{stage}'))}</li>"

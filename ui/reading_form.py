@@ -233,7 +233,7 @@ def _columns(ctx: parts.Context, seen: Preview, source: dict[str, Any], mine: st
     parts.notice("plain", *(safe.text(f) for f in facts))
     with st.expander(t("read.fields"), expanded=seen.profile == "generic"):
         st.caption(t("read.fields_note"))
-        st.dataframe(seen.sample.head(SAMPLE_ROWS), hide_index=True, height=38 * (SAMPLE_ROWS + 1))
+        st.dataframe(seen.sample.head(SAMPLE_ROWS), hide_index=True, height=35 * (SAMPLE_ROWS + 1) + 3)
         columns = st.columns(3)
         changed = {}
         for i, name in enumerate(mapping.PARCEL_FIELDS):

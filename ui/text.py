@@ -191,7 +191,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "read.crs_epsg": ("EPSG 编号", "EPSG number"),
     "read.crs_none": ("这些数字不像任何已知坐标系，请填 EPSG 编号。", "These numbers fit no system that is known here: give the EPSG number."),
     "read.fields": ("字段对应（请核对）", "Which column is what (please check)"),
-    "read.fields_note": ("左边是本软件的字段，右边选文件里的列；空着表示没有。", "The labels are chigai's fields, the choices your file's columns; empty means there is none."),
+    "read.fields_note": ("每项是本软件的一个字段，请选文件里对应的列；没有就选“（没有）”。", "The labels are chigai's fields, the choices your file's columns; empty means there is none."),
     "read.none": ("（没有）", "(none)"),
     "read.more": ("更多选项", "More options"),
     "read.where": ("筛选条件（SQL）", "Filter (SQL)"),
