@@ -317,9 +317,9 @@ def facing(coords, start, stop, parcel, turned, box, n, gap, reach, overlap):
             if k == 0:
                 continue
             wins = _first_seen(span, faces, k, cuts, won, won_span)
-            if count + wins > len(other):
+            while count + wins > len(other):
                 other, sums = np.concatenate((other, other)), np.concatenate((sums, sums))
-            if qcount + wins > len(near_of):
+            while qcount + wins > len(near_of):
                 quads = np.concatenate((quads, quads))
                 near_of, far_of = np.concatenate((near_of, near_of)), np.concatenate((far_of, far_of))
             for w in range(wins):
