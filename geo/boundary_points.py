@@ -35,14 +35,15 @@ def lines(out: Outgoing) -> Iterator[str]:
     crs = CRS.from_user_input(out.blocks.crs)
     yield "[属性描述]"
     yield "格式版本号=1.01版本"
-    yield "数据产生单位=chigai"
+    yield "数据产生单位="
     yield f"数据产生日期={str(out.meta.get('created', ''))[:10]}"
     for key, value in system(crs):
         yield f"{key}={value}"
     yield "计量单位=米"
     yield f"精度={10**-PRECISION:.{PRECISION}f}"
     yield "转换参数=,,,,,,"
-    yield f"备注={out.about()[0]}"
+    if out.internal:
+        yield f"备注={out.about()[0]}"
     yield "[地块坐标]"
     blocks = out.blocks
     hectares = blocks.geometry.area.to_numpy() / 10_000

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyogrio.errors
+import xlsxwriter.exceptions
+
 from geo import boundary_points, drawing, earth, plans, vectors, workbook
 from geo.errors import ChigaiError
 from geo.public import Outgoing, outgoing
@@ -38,6 +41,15 @@ _STALE = (".sbn", ".sbx", ".qix", ".fix", ".idm", ".ind")
 """Indexes that other programs leave beside a shapefile; they belong to the one that is replaced."""
 
 
+_FAILURES = (
+    OSError,
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+    xlsxwriter.exceptions.XlsxFileError,
+)
+"""How the writers say that a disk is full or a place closed."""
+
+
 def export(folder: Path, fmt: str, out: Path, *, names: bool = False) -> None:
     """Write the plan in `folder` to `out` in one of FORMATS; what is there goes once the new file is whole.
 
@@ -60,10 +72,11 @@ def export(folder: Path, fmt: str, out: Path, *, names: bool = False) -> None:
         else:
             _flush(made)
             os.replace(made, out)
-    except OSError as error:
+    except _FAILURES as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
         raise ChigaiError(
-            f"无法写出文件：{error.strerror or type(error).__name__}。",
-            f"The file cannot be written: {error.strerror or type(error).__name__}.",
+            f"无法写出文件：{why}。",
+            f"The file cannot be written: {why}.",
             do_zh="检查磁盘空间和写入权限，并关闭正在打开此文件的程序。",
             do_en="Check disk space and rights, and close the program that has the file open.",
             file=out,

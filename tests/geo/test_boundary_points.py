@@ -54,6 +54,9 @@ def test_the_head_says_the_system(text: Path) -> None:
     assert (head["几度分带"], head["投影类型"], head["带号"]) == ("3", "高斯克吕格", "44")
     assert (head["计量单位"], head["精度"], head["转换参数"]) == ("米", "0.001", ",,,,,,")
     assert head["数据产生日期"] == "2021-06-01"
+    assert list(head) == [
+        "格式版本号", "数据产生单位", "数据产生日期", "坐标系", "几度分带", "投影类型", "带号", "计量单位", "精度", "转换参数",
+    ]  # fmt: skip
 
 
 def test_every_block_comes_back(text: Path, by_hand: Any) -> None:
