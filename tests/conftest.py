@@ -32,7 +32,6 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plan_folder(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A plan folder made from `demo_folder`. Read it, do not write to it."""
     from geo.reading import Source
-
     from planning import pipeline
 
     out = tmp_path_factory.mktemp("plans") / "plan"
