@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyogrio
 import shapely
 
 from geo import encodings, parquet, shapefiles, sources
@@ -15,8 +16,6 @@ from geo import wkb as wkb_
 from geo.errors import ChigaiError
 from geo.schemas import Finding
 from geo.sources import Layer
-
-import pyogrio  # isort: skip  (after geo.sources, which decides the drivers)
 
 MAX_VERTICES = 100_000
 LISTED = 1000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -14,33 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-# GDAL decides at import which drivers it has. VRT and its like read other files, or the network, that a
-# small text file names: an upload must never reach them. rasterio keeps its own raster VRT.
-_SKIPPED = [
-    "OGR_VRT",
-    "GDALG",
-    "ADBC",
-    "HTTP",
-    "WFS",
-    "OAPIF",
-    "OGCAPI",
-    "CSW",
-    "EEDA",
-    "NGW",
-    "PLSCENES",
-    "Elasticsearch",
-    "Carto",
-    "AmigoCloud",
-    "PGDUMP",
-]
-os.environ["OGR_SKIP"] = ",".join(
-    dict.fromkeys([*filter(None, os.environ.get("OGR_SKIP", "").split(",")), *_SKIPPED])
-)
+import pyogrio
 
-import pyogrio  # noqa: E402
-
-from geo import archives, shapefiles  # noqa: E402
-from geo.errors import ChigaiError  # noqa: E402
+from geo import archives, shapefiles
+from geo.errors import ChigaiError
 
 POLYGON_TYPES = (
     "Polygon",

@@ -274,8 +274,8 @@ def _on_grid(values: _Values, bounds: np.ndarray, declared: CRS) -> Settled:
                 "zone_number",
                 "warning",
                 "mended",
-                f"文件标为 {crs_.name(declared)}，但{zh}；中央经线 {grid.meridian}° 不变，已按实际写法读入。",
-                f"The file is labelled {crs_.name(declared)}, but {en}; "
+                f"坐标系给定为 {crs_.name(declared)}，但{zh}；中央经线 {grid.meridian}° 不变，已按实际写法读入。",
+                f"The coordinate system is given as {crs_.name(declared)}, but {en}; "
                 f"the central meridian stays {grid.meridian}° E, and it was read as written.",
             )
         ]
