@@ -17,19 +17,18 @@ import pyogrio
 import rasterio
 import shapely
 import yaml
-from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from geo import boundaries, synthetic_canals, synthetic_defects, synthetic_ground, synthetic_people
+from geo import synthetic_canals, synthetic_defects, synthetic_ground, synthetic_people
 from geo.errors import ChigaiError
 from geo.schemas import MU_M2
 from geo.synthetic_layout import Layout, Placed, Rng, layout, polygons
+from geo.synthetic_room import Room
 
 RECIPE = Path(__file__).resolve().parents[1] / "data" / "demo" / "jixi.yml"
 FEWEST = 50
 CELL = 5.0  # m, of the elevation model
 _TILE = 256
-_APART = 350.0  # m of other land around every irrigation district
 _SMALLEST = 40  # paddies: a county that would get fewer gets none
 
 Progress = Callable[[str, float], None]
@@ -63,6 +62,8 @@ def make(folder: Path, parcels: int = 150_000, seed: int = 1, progress: Progress
     have which defect on purpose. The files are written beside the folder and moved in when all are done.
     progress(stage, fraction) is told how far it is and may raise to stop.
     """
+    if seed < 0:
+        raise ChigaiError(f"种子不能是负数：{seed}。", f"A seed cannot be negative: {seed}.")
     if parcels < FEWEST:
         raise ChigaiError(
             f"示范数据至少需要 {FEWEST} 块地，而要求的是 {parcels} 块。",
@@ -77,7 +78,7 @@ def make(folder: Path, parcels: int = 150_000, seed: int = 1, progress: Progress
     crs = f"EPSG:{recipe['crs']}"
     tell("districts", 0.0)
     districts = _districts(recipe, parcels, seed)
-    frames = _place(districts, recipe, crs, seed)
+    frames = _place(districts, recipe, seed)
     tell("parcels", 0.05)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".making-") as beside:
         rows = _write(Path(beside), districts, frames, crs, tell)
@@ -137,73 +138,14 @@ def _share(weight: np.ndarray, total: int) -> np.ndarray:
     return np.diff(ends, prepend=0)
 
 
-def _place(districts: list[District], recipe: dict[str, Any], crs: str, seed: int) -> list[shapely.Polygon]:
-    """Put every district inside its county, near the valley, clear of the others; their outlines on the map."""
-    counties = boundaries.load(recipe["name"]).to_crs(crs).set_index("adcode").geometry
-    line = gpd.GeoSeries([shapely.LineString(recipe["valley"])], crs=4490).to_crs(crs).iloc[0]
-    placed: list[shapely.Polygon] = []
-    spots: dict[str, tuple[Rng, np.ndarray]] = {}
+def _place(districts: list[District], recipe: dict[str, Any], seed: int) -> list[shapely.Polygon]:
+    """Give every district its place on the map; the land that each one takes."""
+    room = Room(recipe, seed)
     for district in districts:
-        county = counties[district.county]
-        shapely.prepare(county)
-        if district.county not in spots:
-            rng = np.random.default_rng([seed, int(district.county)])
-            spots[district.county] = (rng, _spots(rng, county, line))
-        rng, points = spots[district.county]
-        x0, y0, x1, y1 = district.layout(np.random.default_rng(district.seed)).frame
-        own = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
-        middle = ((x0 + x1) / 2, (y0 + y1) / 2)
-        away = np.sign(own - middle) * _APART / 2
-        district.far_county = str(counties.distance(county.centroid).idxmax())
-        for start in range(0, len(points), 100):
-            some = points[start : start + 100]
-            angles = np.arctan2(*_along(line, some).T[::-1]) + rng.normal(0, 0.15, len(some))
-            c, s = np.cos(angles)[:, None], np.sin(angles)[:, None]
-            u, v = (own + away - middle).T
-            land = shapely.polygons(
-                np.stack([c * u - s * v + some[:, :1], s * u + c * v + some[:, 1:]], axis=-1)
-            )
-            free = shapely.contains_properly(county, land)
-            if placed:
-                free[free] = ~shapely.intersects(land[free][:, None], np.array(placed)[None, :]).any(axis=1)
-            if free.any():
-                k = int(np.flatnonzero(free)[0])
-                placed.append(land[k])
-                district.place = Placed(
-                    east=float(some[k, 0]),
-                    north=float(some[k, 1]),
-                    angle=float(angles[k]),
-                    bend=(float(rng.uniform(6, 18)), float(rng.uniform(6, 18))),
-                    wave=(float(rng.uniform(2500, 4500)), float(rng.uniform(2500, 4500))),
-                    phase=(float(rng.uniform(0, 6.28)), float(rng.uniform(0, 6.28))),
-                    middle=middle,
-                )
-                break
-        else:
-            raise ChigaiError(
-                "要求的地块太多，县界以内放不下这么多灌区。",
-                "So many parcels find no room inside the county boundaries.",
-                do_zh="请减少地块数目。",
-                do_en="Ask for fewer parcels.",
-            )
-    return placed
-
-
-def _spots(rng: Rng, county: shapely.Polygon, line: shapely.LineString) -> np.ndarray:
-    """Points inside a county, those near the valley mostly first."""
-    x0, y0, x1, y1 = county.bounds
-    points = rng.uniform([x0, y0], [x1, y1], (6000, 2))
-    points = points[shapely.contains_xy(county, points[:, 0], points[:, 1])]
-    far = shapely.distance(line, shapely.points(points))
-    # a random order in which a place is the likelier to come first the nearer it lies (Gumbel's trick)
-    return points[np.argsort((far / 8000) ** 2 - rng.gumbel(size=len(points)), kind="stable")]
-
-
-def _along(line: shapely.LineString, points: np.ndarray) -> np.ndarray:
-    """Direction of the valley nearest each point."""
-    at = shapely.line_locate_point(line, shapely.points(points))
-    ends = [shapely.line_interpolate_point(line, at + d) for d in (-3000.0, 3000.0)]
-    return shapely.get_coordinates(ends[1]) - shapely.get_coordinates(ends[0])
+        frame = district.layout(np.random.default_rng(district.seed)).frame
+        district.place = room.place(district.county, frame)
+        district.far_county = room.farthest(district.county)
+    return room.taken
 
 
 def _write(
@@ -222,7 +164,7 @@ def _write(
         "count": 1,
         "dtype": "float32",
         "crs": crs,
-        "transform": from_origin(west, north, CELL, CELL),
+        "transform": rasterio.Affine(CELL, 0.0, west, 0.0, -CELL, north),
         "nodata": synthetic_ground.NODATA,
         "tiled": True,
         "blockxsize": _TILE,

@@ -22,6 +22,7 @@ from geo import boundaries, checking, reading, synthetic
 from geo.errors import CancelledError, ChigaiError
 from geo.schemas import BARRIERS, MU_M2
 from geo.synthetic_defects import ADDED, PER_THOUSAND, quota
+from geo.synthetic_room import Room
 
 N = 6000
 
@@ -348,3 +349,15 @@ def test_too_few_parcels_are_refused_in_both_languages(tmp_path: Path) -> None:
         synthetic.make(tmp_path, parcels=10)
     assert "50" in refused.value.zh
     assert "50" in refused.value.en
+
+
+def test_a_negative_seed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ChigaiError):
+        synthetic.make(tmp_path, seed=-1)
+
+
+def test_districts_that_find_no_room_are_refused() -> None:
+    recipe = yaml.safe_load(synthetic.RECIPE.read_text(encoding="utf-8"))
+    with pytest.raises(ChigaiError) as refused:
+        Room(recipe, seed=1).place("230302", (0.0, -9000.0, 20_000.0, 9000.0))
+    assert "room" in refused.value.en
