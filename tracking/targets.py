@@ -39,7 +39,8 @@ class Unit(Protocol):
 @dataclass(frozen=True)
 class Standing:
     """One county. Areas in mu, money in yuan. compliant_mu: in blocks that meet the minimum; site_mu: the
-    part of it that lies in sites which reach the site minimum; gap_mu: floor − site_mu, not below 0."""
+    part of it that lies in sites which reach the site minimum; gap_mu: floor − site_mu, not below 0. planned:
+    whether the plan has parcels of it."""
 
     adcode: str
     name_zh: str
@@ -53,6 +54,7 @@ class Standing:
     cost_yuan: float
     budget_yuan: float | None
     deadline: date | None
+    planned: bool = True
 
     def name(self, lang: str) -> str:
         return self.name_zh if lang == "zh" else self.name_en
@@ -61,12 +63,13 @@ class Standing:
 @dataclass(frozen=True)
 class City:
     """The counties with a target together. counted_mu takes of each county no more than its floor: what one
-    has too much does not help another."""
+    has too much does not help another; countable_mu is what it would be if every site were large enough."""
 
     floor_mu: float
     ceiling_mu: float
     site_mu: float
     counted_mu: float
+    countable_mu: float
     cost_yuan: float
     counties: int
     reached: int
@@ -108,6 +111,7 @@ def _standing(unit: Unit, county: Mapping[str, Any] | None) -> Standing:
         cost_yuan=float((county or {}).get("cost_yuan") or 0.0),
         budget_yuan=unit.budget_yuan,
         deadline=unit.deadline,
+        planned=county is not None,
     )
 
 
@@ -119,6 +123,7 @@ def city(counties: Sequence[Standing]) -> City:
         ceiling_mu=sum(c.ceiling_mu or c.floor_mu or 0.0 for c in asked),
         site_mu=sum(c.site_mu for c in asked),
         counted_mu=sum(min(c.site_mu, c.floor_mu or 0.0) for c in asked),
+        countable_mu=sum(min(max(c.compliant_mu, c.site_mu), c.floor_mu or 0.0) for c in asked),
         cost_yuan=sum(c.cost_yuan for c in asked),
         counties=len(asked),
         reached=sum(c.state == "reached" for c in asked),

@@ -36,7 +36,7 @@ def page(ctx: parts.Context) -> None:
     by_then = {m["folder"]: m for m in targets.made_by(metas, as_of)}
     if not by_then:
         parts.notice("warn", safe.text(t("overview.none_by_then", day=f"{as_of:%Y-%m-%d}")))
-        parts.county_table(targets.standings(units, None), t)
+        parts.target_table(units, t)
         return
     with left:
         chosen = parts.choose(
@@ -74,7 +74,11 @@ def _answer(ctx: parts.Context, counties: list[targets.Standing], as_of: date) -
         if city.reached == city.counties
         else t("overview.missing", gap=numbers.mu(missing, lang), n=city.counties - city.reached)
     )
-    bar = parts.share_bar(city.counted_mu, city.floor_mu, city.ceiling_mu)
+    bar = parts.share_bar(city.counted_mu, city.floor_mu, city.ceiling_mu, city.countable_mu)
+    lines = [t("overview.counted", share=numbers.percent(city.share))]
+    if city.countable_mu > city.counted_mu:
+        more = numbers.mu(city.countable_mu - city.counted_mu, lang)
+        lines.append(t("overview.countable", more=more))
     facts = [
         (
             t("overview.fact_counties"),
@@ -95,7 +99,7 @@ def _answer(ctx: parts.Context, counties: list[targets.Standing], as_of: date) -
         f'<div class="cg-figure"><b>{numbers.mu(city.site_mu, lang, False)}</b>'
         f"<span>{safe.text(t('overview.of_target', target=numbers.mu_range(city.floor_mu, city.ceiling_mu, lang)))}"
         f"</span></div>{bar}"
-        f'<div class="cg-small">{safe.text(t("overview.counted", share=numbers.percent(city.share)))}</div>'
+        f'<div class="cg-small">{"<br>".join(map(safe.text, lines))}</div>'
         f'</div><div class="cg-facts">{boxes}</div></section>'
     )
 
@@ -129,8 +133,8 @@ def _nothing_yet(ctx: parts.Context) -> None:
         parts.steps([(t(f"overview.step{i}"), t(f"overview.step{i}_note")) for i in (1, 2, 3)])
         if st.button(t("overview.go_parcels"), type="primary", key="go_parcels"):
             st.switch_page("parcels.py")
-    parts.heading(t("overview.counties"), t("overview.counties_empty"))
-    parts.county_table(targets.standings(ctx.programme.units, None), t)
+    parts.heading(t("overview.targets"))
+    parts.target_table(ctx.programme.units, t)
     st.caption(t("overview.source", source=ctx.programme.source))
 
 

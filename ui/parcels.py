@@ -42,7 +42,7 @@ def _result(ctx: parts.Context, sets: dict[str, dict[str, Any]]) -> None:
             "data",
             t("parcels.shown"),
             list(sets),
-            lambda i: label(sets[i], lang),
+            lambda i: parts.parcels_label(sets[i], lang),
             help=t("parcels.shown_help"),
         )
     manifest = sets[chosen]
@@ -66,12 +66,6 @@ def _result(ctx: parts.Context, sets: dict[str, dict[str, Any]]) -> None:
         _download(ctx, chosen, manifest)
     with st.expander(t("parcels.how")):
         _how(ctx, manifest)
-
-
-def label(manifest: dict[str, Any], lang: str) -> str:
-    """A set of checked parcels in a list."""
-    area = numbers.mu(manifest["area"]["usable_mu"], lang)
-    return f"{manifest['name']} · {area} · {numbers.moment(manifest['created'])}"
 
 
 def _verdict(ctx: parts.Context, manifest: dict[str, Any], summary: pd.DataFrame) -> None:

@@ -15,7 +15,7 @@ import streamlit as st
 from geo import plans
 from geo.errors import ChigaiError
 from planning import programme
-from planning.programme import Programme
+from planning.programme import Programme, Unit
 from tracking.targets import Standing
 from ui import numbers, palette, safe
 from ui.text import Words
@@ -118,8 +118,10 @@ def choose(
         st.session_state[widget] = options[0]
     value = st.selectbox(label, options, format_func=shown, key=widget, help=help, placeholder=placeholder)
     st.session_state[f"kept_{name}"] = value
-    if st.query_params.get(name) != value:
+    if value and st.query_params.get(name) != value:
         st.query_params[name] = value
+    elif not value:
+        st.query_params.pop(name, None)
     return value
 
 
@@ -194,11 +196,12 @@ def state_mark(state: str, t: Words) -> str:
     return mark(palette.TARGETS[state], t.lang, t(f"state.{state}"))
 
 
-def share_bar(value: float, low: float, high: float) -> str:
-    """A thin bar from 0 to `high` with a tick at `low`: safe HTML without text."""
-    top = max(high, value, 1e-9)
+def share_bar(value: float, low: float, high: float, could: float = 0.0) -> str:
+    """A thin bar from 0 to `high` with a tick at `low`, and paler up to `could`: safe HTML without text."""
+    top = max(high, value, could, 1e-9)
+    pale = f'<em style="width:{could / top * 100:.1f}%"></em>' if could > value else ""
     return (
-        f'<span class="cg-bar" aria-hidden="true"><i style="width:{min(value / top, 1) * 100:.1f}%"></i>'
+        f'<span class="cg-bar" aria-hidden="true">{pale}<i style="width:{value / top * 100:.1f}%"></i>'
         f'<b style="left:{low / top * 100:.1f}%"></b></span>'
     )
 
@@ -218,20 +221,23 @@ def county_table(counties: Sequence[Standing], t: Words) -> None:
     ]
     rows = []
     for c in counties:
-        bar = "" if c.floor_mu is None else share_bar(c.site_mu, c.floor_mu, c.ceiling_mu or c.floor_mu)
+        bar = (
+            ""
+            if c.floor_mu is None
+            else share_bar(c.site_mu, c.floor_mu, c.ceiling_mu or c.floor_mu, c.compliant_mu)
+        )
         budget = (
             t("county.budget_open") if c.budget_yuan is None else numbers.money(c.budget_yuan, lang, False)
         )
-        planned = c.state != "no_data"
         rows.append(
             [
                 f"<b>{safe.text(c.name(lang))}</b>",
                 state_mark(c.state, t),
                 numbers.mu_range(c.floor_mu, c.ceiling_mu, lang, False),
-                numbers.mu(c.compliant_mu, lang, False) if planned else numbers.NONE,
-                (numbers.mu(c.site_mu, lang, False) if planned else numbers.NONE) + bar,
+                numbers.mu(c.compliant_mu, lang, False) if c.planned else numbers.NONE,
+                (numbers.mu(c.site_mu, lang, False) if c.planned else numbers.NONE) + bar,
                 numbers.NONE if c.gap_mu is None else numbers.mu(c.gap_mu, lang, False),
-                numbers.money(c.cost_yuan, lang, False) if planned else numbers.NONE,
+                numbers.money(c.cost_yuan, lang, False) if c.planned else numbers.NONE,
                 numbers.NONE if c.floor_mu is None else safe.text(budget),
             ]
         )
@@ -253,6 +259,36 @@ def county_table(counties: Sequence[Standing], t: Words) -> None:
     table(columns, rows, last_is_sum=True)
 
 
+def target_table(units: Sequence[Unit], t: Words) -> None:
+    """What the programme asks of every unit, where there is no plan to hold against it."""
+    lang = t.lang
+    columns = [
+        Column(t("county.name")),
+        Column(t("county.target_mu"), True),
+        Column(t("county.block_minimum"), True),
+        Column(t("county.site_minimum"), True),
+        Column(t("county.budget_money"), True),
+        Column(t("county.deadline"), True),
+    ]
+    rows = [
+        [
+            f"<b>{safe.text(u.name_zh if lang == 'zh' else u.name_en)}</b>",
+            numbers.mu_range(u.floor_mu, u.ceiling_mu, lang, False) if u.floor_mu else t("state.no_target"),
+            numbers.mu(u.block_minimum_mu, lang, False),
+            numbers.mu(u.site_minimum_mu, lang, False),
+            numbers.money(u.budget_yuan, lang, False)
+            if u.budget_yuan or u.floor_mu is None
+            else t("county.budget_open"),
+            f"{u.deadline:%Y-%m-%d}" if u.deadline else numbers.NONE,
+        ]
+        for u in units
+    ]
+    low, high = sum(u.floor_mu or 0 for u in units), sum(u.ceiling_mu or 0 for u in units)
+    total = numbers.mu_range(low, high, lang, False)
+    rows.append([f"<b>{safe.text(t('county.sum'))}</b>", total, "", "", "", ""])
+    table(columns, rows, last_is_sum=True)
+
+
 def plan_metas(home: Path) -> list[dict[str, Any]]:
     """plan.json of every plan, newest first, with `folder`: its name, which is its id in addresses."""
     found = []
@@ -269,3 +305,9 @@ def plan_label(meta: Mapping[str, Any], lang: str) -> str:
     inputs = [i["name"] for i in meta.get("inputs", []) if i.get("role") == "parcels"]
     area = numbers.mu(meta.get("totals", {}).get("compliant_mu"), lang)
     return " · ".join([numbers.moment(meta["created"]), *inputs[:1], area])
+
+
+def parcels_label(manifest: Mapping[str, Any], lang: str) -> str:
+    """A set of checked parcels in a list."""
+    area = numbers.mu(manifest["area"]["usable_mu"], lang)
+    return f"{manifest['name']} · {area} · {numbers.moment(manifest['created'])}"

@@ -11,12 +11,13 @@ import pandas as pd
 import streamlit as st
 
 from geo import export
-from planning.parameters import Parameter, Switch
-from tracking import figures, files
-from ui import maps, numbers, palette, parts, progress, safe
+from planning.parameters import Switch
+from tracking import figures
+from ui import maps, numbers, palette, parts, plan_form, progress, safe
 from ui.parts import Column
 
 MAP_HEIGHT = 560
+BAR = ["name", "value", "label", "colour", "more"]
 VIEWS: tuple[maps.View, ...] = ("before_after", "after", "before")
 # format of geo.export → suffix of the file that is handed out
 FORMATS = {
@@ -42,103 +43,11 @@ def page(ctx: parts.Context) -> None:
         parts.notice("good", f"<b>{safe.text(t('plan.done', took=took))}</b>")
     if not running:
         with st.expander(t("plan.new"), expanded=not metas or st.session_state.get("plan_wanted", False)):
-            _new(ctx)
+            plan_form.show(ctx)
     if metas:
         _result(ctx, metas)
     elif not running:
         st.caption(t("plan.none"))
-
-
-def _new(ctx: parts.Context) -> None:
-    """Data and parameters, and the button that starts the run."""
-    t = ctx.t
-    checked = {m["id"]: m for m in files.checked(ctx.home)}
-    if not checked:
-        parts.notice("plain", f"<b>{safe.text(t('plan.no_data'))}</b>", safe.text(t("plan.no_data_note")))
-        if st.button(t("overview.go_parcels"), key="plan_go_parcels"):
-            st.switch_page("parcels.py")
-        return
-    data = parts.choose(
-        "data",
-        t("plan.data"),
-        list(checked),
-        lambda i: data_label(checked[i], ctx.lang),
-        help=t("plan.data_help"),
-    )
-    if not checked[data]["request"].get("dem"):
-        parts.notice("warn", safe.text(t("plan.no_dem")))
-    with st.form("parameters", border=False):
-        values = _parameters(ctx)
-        left, right = st.columns([1, 3], vertical_alignment="bottom")
-        with left:
-            seed = st.number_input(t("plan.seed"), 0, 2**31 - 1, 1, help=t("plan.seed_help"), key="seed")
-        with right:
-            asked = st.form_submit_button(t("plan.start"), type="primary", key="start_plan")
-    if asked:
-        defaults = ctx.programme.parameters.as_values()
-        overrides = {name: value for name, value in values.items() if value != defaults[name]}
-        ctx.programme.parameters.with_values(**overrides)
-        request = {
-            "name": checked[data]["name"],
-            "parcels": data,
-            "programme": ctx.programme.id,
-            "overrides": overrides,
-            "seed": int(seed),
-        }
-        st.session_state.pop("plan_wanted", None)
-        progress.start(ctx, "plan", request)
-        st.rerun()
-
-
-def data_label(manifest: dict[str, Any], lang: str) -> str:
-    """A set of checked parcels in a list."""
-    area = numbers.mu(manifest["area"]["usable_mu"], lang)
-    return f"{manifest['name']} · {area} · {numbers.moment(manifest['created'])}"
-
-
-def _parameters(ctx: parts.Context) -> dict[str, float | bool]:
-    """Every parameter of the programme: the rules open, prices and benefits folded. Name → value."""
-    t = ctx.t
-    items = ctx.programme.parameters.items()
-    values: dict[str, float | bool] = {}
-    for group in ("rules", "cost", "benefit"):
-        mine = {name: p for name, p in items.items() if p.group == group}
-        place = st.container() if group == "rules" else st.expander(t(f"plan.group_{group}"))
-        with place:
-            columns = st.columns(3)
-            for i, (name, parameter) in enumerate(mine.items()):
-                with columns[i % 3]:
-                    values[name] = _field(ctx, name, parameter)
-    st.caption(t("plan.confirm_note"))
-    return values
-
-
-def _field(ctx: parts.Context, name: str, parameter: Parameter | Switch) -> float | bool:
-    """One parameter: title with unit, what it does, where the figure is from and how sure it is."""
-    t, zh = ctx.t, ctx.lang == "zh"
-    title = parameter.title_zh if zh else parameter.title_en
-    unit = parameter.unit_zh if zh else parameter.unit
-    badge = f" :orange-badge[{t('plan.confirm')}]" if parameter.confirm else ""
-    help_text = "\n\n".join(
-        [
-            parameter.help_zh if zh else parameter.help_en,
-            t("plan.source", source=parameter.source),
-            t(f"plan.confidence_{parameter.confidence}"),
-        ]
-    ).replace("~", "\\~")
-    if isinstance(parameter, Switch):
-        return st.toggle(f"{title}{badge}", parameter.value, help=help_text, key=f"p_{name}")
-    step = 0.05 if parameter.value < 2 else 1.0
-    return st.number_input(
-        f"{title}{t('plan.unit', unit=unit)}{badge}",
-        min_value=float(parameter.minimum),
-        max_value=float(parameter.maximum),
-        value=float(parameter.value),
-        step=step,
-        format="%g",
-        help=help_text,
-        key=f"p_{name}",
-    )
 
 
 def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
@@ -240,12 +149,12 @@ def _figures(ctx: parts.Context, j: figures.Joining, meta: dict[str, Any]) -> No
 
 
 def _bars(frame: pd.DataFrame) -> None:
-    """Horizontal bars, longest first, each with its figure; frame: name, value, label, colour."""
+    """Horizontal bars, longest first, each with its figure; frame: BAR, `more` on hovering."""
     top = float(frame["value"].max()) * 1.3
     base = alt.Chart(frame).encode(
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
         x=alt.X("value:Q", scale=alt.Scale(domain=[0, top]), axis=None),
-        tooltip=[alt.Tooltip("name:N", title=" "), alt.Tooltip("label:N", title=" ")],
+        tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("more:N", title=" ")],
     )
     marks = base.mark_bar(cornerRadiusEnd=3, height=18).encode(color=alt.Color("colour:N", scale=None))
     words = base.mark_text(align="left", dx=6, color="#1B2733", fontSize=13).encode(text="label:N")
@@ -258,11 +167,17 @@ def _why(ctx: parts.Context, j: figures.Joining) -> None:
     if not stopped:
         st.caption(ctx.t("plan.why_nothing"))
         return
-    looks = {r: palette.REASONS.get(r, palette.Look("#8C8C8C", "plain", "", r, r)) for r in stopped}
     rows = [
-        (looks[r].name(ctx.lang), mu, numbers.mu(mu, ctx.lang), looks[r].colour) for r, mu in stopped.items()
+        (
+            ctx.t(f"reason.{r}"),
+            mu,
+            numbers.mu(mu, ctx.lang),
+            palette.REASONS[r].colour,
+            palette.REASONS[r].name(ctx.lang),
+        )
+        for r, mu in stopped.items()
     ]
-    _bars(pd.DataFrame(rows, columns=["name", "value", "label", "colour"]))
+    _bars(pd.DataFrame(rows, columns=BAR))
 
 
 def _money(ctx: parts.Context, j: figures.Joining) -> None:
@@ -272,10 +187,10 @@ def _money(ctx: parts.Context, j: figures.Joining) -> None:
         st.caption(ctx.t("plan.money_nothing"))
         return
     rows = [
-        (ctx.t(f"plan.cost_{part}"), yuan, numbers.money(yuan, ctx.lang), "#0067A3")
+        (ctx.t(f"plan.cost_{part}"), yuan, numbers.money(yuan, ctx.lang), "#0067A3", "")
         for part, yuan in sorted(spent.items(), key=lambda item: -item[1])
     ]
-    _bars(pd.DataFrame(rows, columns=["name", "value", "label", "colour"]))
+    _bars(pd.DataFrame(rows, columns=BAR))
 
 
 def _by_county(ctx: parts.Context, meta: dict[str, Any]) -> None:

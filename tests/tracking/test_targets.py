@@ -34,6 +34,7 @@ def test_the_city_is_the_sum_of_its_counties_and_never_more_than_the_floor_count
     missing = sum(s.gap_mu for s in standings if s.gap_mu is not None)
     assert city.counted_mu + missing == pytest.approx(city.floor_mu)
     assert 0 <= city.share <= 1
+    assert city.counted_mu <= city.countable_mu <= city.floor_mu
     assert (city.reached == city.counties) == (missing == 0)
     for s in standings:
         if s.floor_mu is None:

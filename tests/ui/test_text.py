@@ -14,7 +14,7 @@ from tracking import figures, jobs, targets
 from ui import palette, text
 
 UI = Path(text.__file__).parent
-PAGES = ("main", "overview", "parcels", "plan", "parts", "progress", "reading_form")
+PAGES = ("main", "overview", "parcels", "plan", "plan_form", "parts", "progress", "reading_form")
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 JOB_STATES = ("queued", "running", "failed", "cancelled", "broken_off")
 
@@ -48,7 +48,9 @@ def asked_for(module: str) -> tuple[set[str], set[str]]:
         first = node.args[0]  # type: ignore[attr-defined]
         for argument in (first.body, first.orelse) if isinstance(first, ast.IfExp) else (first,):
             if isinstance(argument, ast.JoinedStr):
-                begun.add(str(argument.values[0].value) if isinstance(argument.values[0], ast.Constant) else "")
+                begun.add(
+                    str(argument.values[0].value) if isinstance(argument.values[0], ast.Constant) else ""
+                )
             elif isinstance(argument, ast.Constant):
                 whole.add(argument.value)
     return whole, begun
@@ -92,7 +94,7 @@ def test_what_the_pages_ask_for_is_there_and_nothing_is_there_in_vain() -> None:
 
 
 def test_every_state_stage_and_field_that_the_code_knows_has_its_words() -> None:
-    from geo import mapping
+    from geo import mapping, schemas
     from ui import progress
 
     wanted = {f"job.{s}" for s in (*JOB_STATES, *jobs.KINDS)}
@@ -100,6 +102,7 @@ def test_every_state_stage_and_field_that_the_code_knows_has_its_words() -> None
     wanted |= {f"plan.cost_{part}" for part in figures.COST_PARTS}
     wanted |= {f"stage.{stage}" for stages in progress.STAGES.values() for stage in stages}
     wanted |= {f"field.{f}" for f in mapping.PARCEL_FIELDS}
+    wanted |= {f"reason.{r}" for r in schemas.REASONS}
     wanted |= {f"profile.{p}" for p in ("chigai", "dk", "dltb", "generic")}
     wanted |= {
         f"plan.confidence_{p.confidence}" for p in programme.load("jixi-2020-8").parameters.items().values()
