@@ -42,16 +42,17 @@ def outlines(
     parcel from 0, -1 for none; removable: bool[m], pairs whose ridge may go (all of them where None);
     ridge_m: widest ridge. Blocks are disjoint from each other and from every parcel outside them. A block of
     one parcel is that parcel; a label without parcels is None. Holes stay where they hold a parcel of
-    another block, a ridge that may not go, or more ground than a ridge takes. A block whose parcels no ridge joins stays in parts.
+    another block, a ridge that may not go, or more ground than a ridge takes. A block whose parcels no ridge
+    joins stays in parts.
     """
     shapes = np.asarray(geoms, dtype=object)
     labels = np.asarray(labels)
     n = int(labels.max(initial=-1)) + 1
     out = np.full(n, None, dtype=object)
-    count = np.bincount(labels[labels >= 0], minlength=n)
-    alone = (labels >= 0) & (count[labels] == 1)
+    inside = np.flatnonzero(labels >= 0)
+    several = np.bincount(labels[inside], minlength=n)[labels[inside]] > 1
+    alone, rows = inside[~several], inside[several]
     out[labels[alone]] = shapes[alone]
-    rows = np.flatnonzero((labels >= 0) & (count[labels] > 1))
     if len(rows) == 0:
         return out
     use = (labels[nb.left] == labels[nb.right]) & (labels[nb.left] >= 0)
@@ -67,9 +68,8 @@ def outlines(
     order = np.argsort(piece_label, kind="stable")
     pieces, piece_label = pieces[order], piece_label[order]
     joined, block = np.unique(piece_label, return_inverse=True)
-    parts, part_of = shapely.get_parts(
-        _in_groups(_unite, shapely.geometrycollections(pieces, indices=block)), True
-    )
+    united = _in_groups(_unite, shapely.geometrycollections(pieces, indices=block))
+    parts, part_of = shapely.get_parts(united, return_index=True)
     barred = np.zeros((0, 2))
     if removable is not None:
         shut = (labels[nb.left] == labels[nb.right]) & ~removable
@@ -86,36 +86,26 @@ def _ground(quads: NDArray[np.float64]) -> Shapes:
 
     The corners themselves stay where they are, so that outlines run exactly from corner to corner.
     """
-    left, right = quads[:, 1] - quads[:, 0], quads[:, 3] - quads[:, 2]
-    long_left = np.maximum(np.hypot(left[:, 0], left[:, 1]), 1e-12)[:, None]
-    long_right = np.maximum(np.hypot(right[:, 0], right[:, 1]), 1e-12)[:, None]
-    left, right = left / long_left, right / long_right
-    # either parcel lies to the left of its own side
-    in_left, in_right = (
-        np.column_stack([-left[:, 1], left[:, 0]]),
-        np.column_stack([-right[:, 1], right[:, 0]]),
-    )
-    along_left = np.minimum(_INTO_M, long_left / 4)
-    along_right = np.minimum(_INTO_M, long_right / 4)
-    ring = np.stack(
-        [
-            quads[:, 0],
-            quads[:, 0] + in_left * _INTO_M + left * along_left,
-            quads[:, 1] + in_left * _INTO_M - left * along_left,
-            quads[:, 1],
-            quads[:, 2],
-            quads[:, 2] + in_right * _INTO_M + right * along_right,
-            quads[:, 3] + in_right * _INTO_M - right * along_right,
-            quads[:, 3],
-            quads[:, 0],
-        ],
-        axis=1,
-    )
-    ground: Shapes = shapely.polygons(ring)
+    corner = [quads[:, v] for v in range(4)]
+    ring = [corner[0], *_inside(corner[0], corner[1]), corner[1], corner[2], *_inside(corner[2], corner[3])]
+    ring += [corner[3], corner[0]]
+    ground: Shapes = shapely.polygons(np.stack(ring, axis=1))
     broken = ~shapely.is_valid(ground)
     if broken.any():  # sides that cross each other a little: parcels drawn over one another
         ground[broken] = shapely.make_valid(ground[broken], method="structure")
     return ground
+
+
+def _inside(
+    start: NDArray[np.float64], stop: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Two points just inside a parcel that lies to the left of its side from start to stop."""
+    side = stop - start
+    long = np.maximum(np.hypot(side[:, 0], side[:, 1]), 1e-12)[:, None]
+    along = side / long
+    inward = np.column_stack([-along[:, 1], along[:, 0]]) * _INTO_M
+    back = along * np.minimum(_INTO_M, long / 4)  # off the corner, which may be sharp
+    return start + inward + back, stop + inward - back
 
 
 def _in_groups(work: Callable[[Shapes], Shapes], shapes: Shapes) -> Shapes:
