@@ -111,14 +111,17 @@ def check(
     step(0.75)
 
     pieces, owner = disjoint.pieces, row[disjoint.parent]
-    crumb = overlaps.useless(pieces)
-    if crumb.any():
-        lost = (ids[owner[crumb]], source[owner[crumb]], shapely.area(pieces[crumb]), pieces[crumb])
-        out.add("sliver_left_out", *lost)
-        book.add("sliver_left_out", lost[1], lost[0], lost[2] / MU_M2, lost[3])
-        pieces, owner = pieces[~crumb], owner[~crumb]
+    # a rest of trimming can be a crumb, or show the vertex astray that the whole shape hid
+    useless = np.where(overlaps.useless(pieces), "sliver_left_out", "")
+    useless[mending.astray(pieces)] = "vertex_astray"
+    for kind in np.unique(useless[useless != ""]):
+        some = useless == kind
+        gone, m2 = owner[some], shapely.area(pieces[some])
+        out.add(str(kind), ids[gone], source[gone], m2, pieces[some])
+        book.add(str(kind), source[gone], ids[gone], m2 / MU_M2, pieces[some])
+    pieces, owner = pieces[useless == ""], owner[useless == ""]
     if not len(pieces):
-        raise _nothing({"sliver_left_out": int(crumb.sum())})
+        raise _nothing(dict(zip(*np.unique(useless, return_counts=True), strict=True)))
     names = joining.unique_ids(pieces, owner, feature, table, book)
     parcels = _assemble(pieces, owner, names, table, crs)
     _tell_slivers(parcels, book)
@@ -167,7 +170,7 @@ def _tell_mended(
     ids, row = table["parcel_id"].to_numpy(object), table["source_row"].to_numpy()
     refused = np.flatnonzero(mended.refused != "")
     if len(refused):
-        shown = np.isin(mended.refused[refused], ("geometry_not_polygon", "too_large"))
+        shown = np.isin(mended.refused[refused], ("geometry_not_polygon", "too_large", "vertex_astray"))
         shapes = np.full(len(refused), None, object)
         shapes[shown] = shapely.force_2d(raw[refused[shown]])
         out.add(mended.refused[refused], ids[refused], row[refused], np.zeros(len(refused)), shapes)

@@ -41,6 +41,12 @@ KINDS: dict[str, Kind] = {
         "图形跨度过大，不可能是一块田",
         "far too wide for a field, a vertex must be wrong",
     ),
+    "vertex_astray": Kind(
+        "error",
+        "left_out",
+        "有一个顶点跑飞，图形被拉长",
+        "one vertex lies far astray and drags the shape with it",
+    ),
     "geometry_collapsed": Kind(
         "error", "left_out", "图形没有面积", "the geometry has no area, even after mending"
     ),

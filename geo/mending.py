@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import shapely
 from shapely.errors import ShapelyError
 
@@ -15,6 +16,8 @@ MAX_COORDINATE_M = 1e8
 """No projected coordinate on earth reaches this, even with a zone prefix before the easting."""
 MAX_EXTENT_M = 10_000.0
 """Wider than any field: a vertex was flung away."""
+ASTRAY_M, ASTRAY_REST = 1_000.0, 0.1
+"""A shape wider than so many metres that shrinks to such a part of its width without one vertex."""
 MAX_VERTICES = 10_000
 THINNING_M = 0.02
 """First tolerance of thinning; doubled until the vertices are few enough, up to 0.64 m."""
@@ -65,6 +68,11 @@ def polygons(geoms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     keep = (shapely.get_type_id(parts) == 3) & ~shapely.is_empty(parts)
     order = np.argsort(row[keep], kind="stable")
     return parts[keep][order], row[keep][order]
+
+
+def shape_keys(geoms: np.ndarray) -> np.ndarray:
+    """int64[n] that sorts shapes whatever the order of rows: equal shapes have equal keys, from 0."""
+    return pd.factorize(shapely.to_wkb(shapely.normalize(geoms)), sort=True)[0]
 
 
 @dataclass(frozen=True)
@@ -144,6 +152,7 @@ def _refusals(geoms: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", over="ignore"):
         box = shapely.bounds(geoms)
         extent = np.fmax(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1])
+    refused[astray(geoms)] = "vertex_astray"
     refused[extent > MAX_EXTENT_M] = "too_large"
     refused[np.unique(owner[far])] = "coordinates_out_of_range"
     refused[np.unique(owner[~finite])] = "coordinates_not_finite"
@@ -151,6 +160,28 @@ def _refusals(geoms: np.ndarray) -> np.ndarray:
     refused[shapely.is_empty(geoms)] = "geometry_empty"
     refused[kind == -1] = "geometry_missing"
     return refused
+
+
+def astray(geoms: np.ndarray) -> np.ndarray:
+    """bool[n]: one wrong vertex, as a flipped bit makes, drags the shape over the land."""
+    out = np.zeros(len(geoms), bool)
+    with np.errstate(invalid="ignore", over="ignore"):
+        box = shapely.bounds(geoms)
+        extent = np.fmax(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1])
+    wide = np.flatnonzero((extent > ASTRAY_M) & np.isfinite(extent))
+    coordinates, owner = shapely.get_coordinates(geoms[wide], return_index=True)
+    table = pd.DataFrame({"owner": owner, "x": coordinates[:, 0], "y": coordinates[:, 1]})
+    table = table.drop_duplicates()
+    for axis in ("x", "y"):
+        rest = table.sort_values(["owner", axis])
+        groups = rest.groupby("owner", sort=True)
+        for cut in (rest[groups.cumcount() > 0], rest[groups.cumcount(ascending=False) > 0]):
+            span = cut.groupby("owner")[["x", "y"]].agg(["min", "max", "size"])
+            width = np.fmax(span["x"]["max"] - span["x"]["min"], span["y"]["max"] - span["y"]["min"])
+            # a triangle less a corner is a side: that says nothing
+            small = (width < ASTRAY_REST * extent[wide][span.index]) & (span["x"]["size"] >= 3)
+            out[wide[span.index[small.to_numpy(bool)]]] = True
+    return out
 
 
 def _valid(geoms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from geo.mending import CRUMB_M2, guarded, polygons
+from geo.mending import CRUMB_M2, guarded, polygons, shape_keys
 
 NOISE_M2 = 1e-4
 """Common area below this is the rounding of coordinates (1e-9 m along a kilometre of side is 1e-6 m2)."""
@@ -120,10 +120,14 @@ def separate(geoms: np.ndarray, ids: np.ndarray) -> Disjoint:
 
 
 def overlapping(geoms: np.ndarray) -> Pairs:
-    """Pairs (left < right) that share more than rounding."""
+    """Pairs that share more than rounding, the smaller on the left."""
     left, right = shapely.STRtree(geoms).query(geoms, predicate="intersects")
     keep = left < right
     left, right = left[keep], right[keep]
+    # the smaller first: the last digits of a common area depend on which comes first
+    area = shapely.area(geoms)
+    turn = area[left] > area[right]
+    left, right = np.where(turn, right, left), np.where(turn, left, right)
     a, b = shapely.bounds(geoms[left]), shapely.bounds(geoms[right])
     wide = np.minimum(a[:, 2], b[:, 2]) - np.maximum(a[:, 0], b[:, 0])
     high = np.minimum(a[:, 3], b[:, 3]) - np.maximum(a[:, 1], b[:, 1])
@@ -134,11 +138,6 @@ def overlapping(geoms: np.ndarray) -> Pairs:
     return Pairs(left, right, shape, m2).where(m2 > NOISE_M2)
 
 
-def _keys(geoms: np.ndarray) -> np.ndarray:
-    """int64[n]: sorts geometries by their normalised bytes; equal shapes have equal keys."""
-    return pd.factorize(shapely.to_wkb(shapely.normalize(geoms)), sort=True)[0]
-
-
 def _order(
     geoms: np.ndarray, ids: np.ndarray, left: np.ndarray, right: np.ndarray, *, by_area: bool
 ) -> np.ndarray:
@@ -146,7 +145,7 @@ def _order(
     some = np.unique(np.concatenate([left, right]))
     order = np.zeros(len(geoms), np.int64)
     shapes = geoms[some]
-    keys: list[np.ndarray] = [_keys(shapes), pd.factorize(ids[some], sort=True)[0]]
+    keys: list[np.ndarray] = [shape_keys(shapes), pd.factorize(ids[some], sort=True)[0]]
     if by_area:
         keys += [shapely.area(shapes), slivers(shapes)]
     order[some[np.lexsort(keys)]] = np.arange(len(some))
@@ -164,7 +163,7 @@ def _repeated(geoms: np.ndarray, ids: np.ndarray) -> np.ndarray:
     some = np.flatnonzero(np.bincount(group)[group] > 1)
     if not len(some):
         return twin
-    key, name = _keys(geoms[some]), pd.factorize(ids[some], sort=True)[0]
+    key, name = shape_keys(geoms[some]), pd.factorize(ids[some], sort=True)[0]
     order = np.lexsort((name, key))
     head = np.concatenate([[True], key[order][1:] != key[order][:-1]])
     first = order[np.maximum.accumulate(np.where(head, np.arange(len(order)), 0))]

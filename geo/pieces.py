@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from geo.findings import Book
-from geo.mending import CRUMB_M2, guarded
+from geo.mending import CRUMB_M2, guarded, shape_keys
 from geo.schemas import MU_M2, PARCEL_TEXTS
 
 TOUCH_M = 0.02
@@ -30,14 +30,19 @@ def touching(pieces: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndar
     keep = (left < right) & (group[left] == group[right])
     left, right = left[keep], right[keep]
     area = np.minimum(shapely.area(pieces[left]), shapely.area(pieces[right]))
-    near, failed = guarded(
-        lambda a, b: shapely.intersection(shapely.boundary(a), shapely.buffer(b, TOUCH_M, quad_segs=2)),
-        pieces[left],
-        pieces[right],
-    )
-    along = np.nan_to_num(shapely.length(near)) - 2 * TOUCH_M
-    keep = ~failed & (along >= np.minimum(TOUCH_ALONG_M, 0.25 * np.sqrt(area)))
+    common, failed = guarded(shapely.intersection, pieces[left], pieces[right])
+    keep = ~failed & (np.nan_to_num(shapely.area(common)) <= 0.01 * area)
+    # seen from either side, so that it does not matter which of the two comes first
+    for one, other in ((left, right), (right, left)):
+        near, failed = guarded(_side, pieces[one], pieces[other])
+        along = np.nan_to_num(shapely.length(near)) - 2 * TOUCH_M
+        keep &= ~failed & (along >= np.minimum(TOUCH_ALONG_M, 0.25 * np.sqrt(area)))
     return left[keep], right[keep]
+
+
+def _side(geoms: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The part of each boundary that lies along the other polygon."""
+    return shapely.intersection(shapely.boundary(geoms), shapely.buffer(others, TOUCH_M, quad_segs=2))
 
 
 def unite(pieces: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +56,8 @@ def unite(pieces: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.n
     _, label = connected_components(links, directed=False)
     label = label.astype(np.int64)
     size = np.bincount(label)
-    order = np.argsort(label, kind="stable")
+    # by shape within a whole, since the last digits of a union depend on the order of its members
+    order = np.lexsort((shape_keys(pieces), label))
     start = np.cumsum(size) - size
     joined = np.full(len(size), None, object)
     for k in np.unique(size[size > 1]):
@@ -176,8 +182,7 @@ def unique_ids(
     several = np.flatnonzero(np.bincount(code)[code] > 1)
     if not len(several):
         return names
-    shape = pd.factorize(shapely.to_wkb(shapely.normalize(pieces[several])), sort=True)[0]
-    order = several[np.lexsort((shape, -shapely.area(pieces[several]), code[several]))]
+    order = several[np.lexsort((shape_keys(pieces[several]), -shapely.area(pieces[several]), code[several]))]
     head = np.concatenate([[True], code[order][1:] != code[order][:-1]])
     first = order[np.maximum.accumulate(np.where(head, np.arange(len(order)), 0))]
     taken = set(given)
