@@ -14,6 +14,7 @@ from pyproj import CRS
 
 from geo import fields, landuse, mapping
 from geo.mapping import Recognition
+from geo.rows import per_row
 from geo.schemas import Finding
 
 
@@ -28,6 +29,23 @@ def recognise(columns: list[str], given: Mapping[str, str] | None) -> Recognitio
         found["kind"] = code
     land_use = code if found.get("kind") == code else None
     return mapping.chosen(Recognition("generic", found, land_use), columns, given)
+
+
+def usable(geometries: np.ndarray) -> np.ndarray:
+    """True for lines and polygons that are somewhere."""
+    somewhere = np.isfinite(shapely.bounds(geometries)).all(axis=1)
+    return somewhere & np.isin(shapely.get_type_id(geometries), (1, 2, 3, 5, 6, 7))
+
+
+def not_usable(source_rows: np.ndarray) -> list[Finding]:
+    """Says which rows are no barriers: no geometry, or a point."""
+    return per_row(
+        source_rows,
+        "barrier_left_out",
+        "障碍物没有图形，或不是线、面，没有使用。",
+        "The barrier has no geometry, or is neither a line nor a polygon; it was not used.",
+        severity="warning",
+    )
 
 
 def barriers(

@@ -8,14 +8,18 @@ from typing import cast
 from geo import encodings, mapping, rows, shapefiles
 from geo.errors import ChigaiError
 from geo.mapping import Recognition
+from geo.rows import Head
 from geo.schemas import Finding
 from geo.sources import Layer
 
 
 def pick(
-    found: list[Layer], wanted: str | None, name: str, *, polygons: bool = True
+    found: list[Layer], wanted: str | None, name: str, *, barriers: bool = False
 ) -> tuple[Layer, list[Finding]]:
-    """The layer to read: the one named, the only one, or the only one recognised; else ChigaiError with all names."""
+    """The layer to read: the one named, the only one, or the only one recognised; else ChigaiError with all names.
+
+    barriers: a layer of lines or polygons that says what kind of barrier each is; else one of parcels.
+    """
     names = [layer.name for layer in found]
     if wanted is not None:
         for layer in found:
@@ -28,39 +32,46 @@ def pick(
             do_en=f"The layers are: {', '.join(names) or 'none'}.",
             file=name,
         )
-    usable = (
-        [layer for layer in found if layer.may_hold_polygons]
-        if polygons
-        else [x for x in found if x.geometry_type]
-    )
+    usable = [x for x in found if (x.geometry_type if barriers else x.may_hold_polygons)]
     if not usable:
         raise ChigaiError(
-            "没有面图层。" if polygons else "没有带图形的图层。",
-            "It has no layer of polygons." if polygons else "It has no layer with geometry.",
-            do_zh=f"文件里的图层：{'、'.join(names) or '无'}；需要面状的地块图层。",
-            do_en=f"Its layers: {', '.join(names) or 'none'}; parcels have to be polygons.",
+            "没有带图形的图层。" if barriers else "没有面图层。",
+            "It has no layer with geometry." if barriers else "It has no layer of polygons.",
+            do_zh=f"文件里的图层：{'、'.join(names) or '无'}。" + ("" if barriers else "地块必须是面。"),
+            do_en=f"Its layers: {', '.join(names) or 'none'}."
+            + ("" if barriers else " Parcels have to be polygons."),
             file=name,
         )
     if len(usable) == 1:
         return usable[0], []
-    known = [layer for layer in usable if mapping.recognise(rows.head(layer).columns).profile != "generic"]
+    known = [x for x in usable if (_tells_kind(x) if barriers else _is_parcels(x))]
     if len(known) == 1:
+        zh, en = ("障碍物", "barriers") if barriers else ("地块", "parcels")
         note = Finding(
             "layer_chosen",
             "info",
             "kept",
-            f"文件有多个图层，读取了其中的地块图层“{known[0].name}”。",
-            f"Of the file's layers, '{known[0].name}' was read, the only one recognised as parcels.",
+            f"文件有多个图层，读取了其中的{zh}图层“{known[0].name}”。",
+            f"Of the file's layers, '{known[0].name}' was read, the only one recognised as {en}.",
         )
         return known[0], [note]
     choices = known or usable
     raise ChigaiError(
-        f"文件有 {len(usable)} 个面图层，不知道读哪一个。",
-        f"The file has {len(usable)} layers of polygons; which one is meant cannot be told.",
+        f"文件有 {len(usable)} 个可用的图层，不知道读哪一个。",
+        f"The file has {len(usable)} layers that could be meant; which one cannot be told.",
         do_zh=f"请用 --layer 指明：{'、'.join(x.name for x in choices)}。",
         do_en=f"Name it with --layer: {', '.join(x.name for x in choices)}.",
         file=name,
     )
+
+
+def _is_parcels(layer: Layer) -> bool:
+    return mapping.recognise(rows.head(layer).columns).profile != "generic"
+
+
+def _tells_kind(layer: Layer) -> bool:
+    columns = rows.head(layer).columns
+    return mapping.find(columns, "kind", "DLBM") is not None
 
 
 def used_columns(recognised: Recognition, columns: list[str]) -> list[str]:
@@ -83,17 +94,27 @@ def encoding(
     return encodings.choose(layer.dataset.path, given, [*used, *asked])
 
 
-def personal_note(columns: list[str]) -> list[Finding]:
-    """Says which columns were dropped because they hold personal data."""
-    dropped = mapping.personal(columns)
-    if not dropped:
-        return []
-    return [
-        Finding(
-            "personal_dropped",
-            "info",
-            "left_out",
-            f"含个人信息的列没有读入：{'、'.join(dropped)}。",
-            f"Columns with personal data were not read: {', '.join(dropped)}.",
+def left_out(head: Head) -> list[Finding]:
+    """What of a layer is not read: columns with personal data, rows that were deleted but never cleared away."""
+    findings = []
+    if dropped := mapping.personal(head.columns):
+        findings.append(
+            Finding(
+                "personal_dropped",
+                "info",
+                "left_out",
+                f"含个人信息的列没有读入：{'、'.join(dropped)}。",
+                f"Columns with personal data were not read: {', '.join(dropped)}.",
+            )
         )
-    ]
+    if head.deleted:
+        findings.append(
+            Finding(
+                "rows_deleted",
+                "info",
+                "left_out",
+                f"文件里有 {head.deleted:,} 行已标记删除（未清理），没有读入。",
+                f"The file holds {head.deleted:,} rows marked as deleted; they were not read.",
+            )
+        )
+    return findings

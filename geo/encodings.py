@@ -37,6 +37,15 @@ class Guess:
     """How many characters beyond ASCII it was judged by."""
 
 
+def is_known(encoding: str) -> bool:
+    """True for an encoding that Python knows."""
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        return False
+    return True
+
+
 def decode(value: bytes, encoding: str) -> str | None:
     """The text, or None when it is not valid; a character cut off by the field's end is forgiven."""
     codec = "gb18030" if encoding.upper() in _CHINESE else encoding
@@ -84,10 +93,17 @@ def _guess(values: list[bytes], encoding: str) -> Guess | None:
     return Guess(encoding, score, tuple(good[:5]), count)
 
 
-def column_names(dbf: Path) -> dict[str, bytes]:
-    """Column names as people read them, with their raw bytes: UTF-8 where valid, else GBK, else byte by byte."""
+def column_names(dbf: Path, encoding: str | None = None) -> dict[str, bytes]:
+    """Column names as people read them, with their raw bytes: UTF-8 where valid, else GBK, else byte by byte.
+
+    encoding: what the user says, which goes first where it fits.
+    """
     names = {}
     for raw, *_ in shapefiles.table(dbf).fields:
+        text = decode(raw, encoding) if encoding and is_known(encoding) else None
+        if text is not None:
+            names[text] = raw
+            continue
         text = decode(raw, "utf-8")
         if text is None or len(text.encode()) < len(raw):
             text = decode(raw, "GBK") or raw.decode("latin-1")
@@ -148,15 +164,13 @@ def choose(shp: Path, given: str | None, columns: Collection[str] | None = None)
     columns: the ones that will be used; the others' text decides nothing. given: what the user says; it is taken as it is. Raises ChigaiError, with the candidates, when undecidable.
     """
     if given:
-        try:
-            codecs.lookup(given)
-        except LookupError as error:
+        if not is_known(given):
             raise ChigaiError(
                 f"不认识编码“{given}”。",
                 f"The encoding '{given}' is not known.",
                 do_zh="请用 GBK 或 UTF-8。",
                 do_en="Use GBK or UTF-8.",
-            ) from error
+            )
         return given, []
     found = guesses(shp, columns)
     says = declared(shp)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from geo import fields, landuse
+from geo.errors import ChigaiError
 from geo.mapping import Recognition
 from geo.rows import Rows
 from geo.schemas import Finding
+
+
+def check_county(given: str | None) -> None:
+    """Raises ChigaiError for a county that is no six-digit code."""
+    if given is not None and not re.fullmatch(r"\d{6}", given):
+        raise ChigaiError(
+            f"“{given}”不是县级行政区划代码。",
+            f"'{given}' is no county code.",
+            do_zh="请给出六位数字，例如 --county 230381（虎林市）。",
+            do_en="Give six digits, such as --county 230381 (Hulin).",
+        )
 
 
 def paddies(table: pa.Table, recognised: Recognition) -> tuple[np.ndarray, list[Finding]]:

@@ -68,7 +68,7 @@ def look(source: Source, rows: int = 20) -> Preview:
 
 
 def _look(source: Source, layer: Layer, names: list[str], findings: list[Finding], count: int) -> Preview:
-    head = rows_.head(layer)
+    head = rows_.head(layer, source.encoding)
     columns = [c for c in head.columns if not mapping.is_personal(c)]
     problems: list[ChigaiError] = []
     recognised = mapping.recognise(head.columns)

@@ -46,9 +46,10 @@ def layers(path: str | Path) -> list[str]:
 def read(source: Source) -> Loaded:
     """Parcels (and, from DLTB, barriers) of a file. Raises ChigaiError for what cannot be read or told."""
     path = Path(source.path)
+    parcel_table.check_county(source.county)
     with sources.opened(path) as found:
         layer, findings = choosing.pick(found, source.layer, path.name)
-        head = rows.head(layer)
+        head = rows.head(layer, source.encoding)
         recognised = mapping.chosen(mapping.recognise(head.columns), head.columns, source.mapping)
         dltb = recognised.profile == "dltb"
         used = choosing.used_columns(recognised, head.columns)
@@ -59,14 +60,15 @@ def read(source: Source) -> Loaded:
         placed, crs, notes = placing.place(raw, head, source.crs, None, path.name)
         findings += notes
         digest = sources.checksum(path)
-    findings += choosing.personal_note(head.columns)
+    findings += choosing.left_out(head)
     land, notes = parcel_table.paddies(raw.table, recognised)
     findings += notes
     barriers = None
     if dltb:
-        barriers = barrier_table.barriers(raw.table.filter(pa.array(~land)), recognised, placed[~land], crs)[
-            0
-        ]
+        rest = ~land & barrier_table.usable(placed)
+        table = raw.table.filter(pa.array(rest))
+        barriers, notes = barrier_table.barriers(table, recognised, placed[rest], crs)
+        findings += notes
     areas = shapely.area(placed) / MU_M2
     if not dltb and not land.all():
         findings.append(parcel_table.not_paddy(land, areas))
@@ -89,8 +91,8 @@ def read_barriers(source: Source, crs: CRS) -> tuple[gpd.GeoDataFrame, list[Find
     """Lines and polygons that may not be crossed: kind, fixed, width_m, geometry in the given plan CRS."""
     path = Path(source.path)
     with sources.opened(path) as found:
-        layer, findings = choosing.pick(found, source.layer, path.name, polygons=False)
-        head = rows.head(layer)
+        layer, findings = choosing.pick(found, source.layer, path.name, barriers=True)
+        head = rows.head(layer, source.encoding)
         recognised = barrier_table.recognise(head.columns, source.mapping)
         used = list(dict.fromkeys(recognised.mapping.values()))
         encoding, notes = choosing.encoding(layer, source.encoding, source.where, used)
@@ -99,7 +101,8 @@ def read_barriers(source: Source, crs: CRS) -> tuple[gpd.GeoDataFrame, list[Find
         findings += raw.findings
         placed, crs, notes = placing.place(raw, head, source.crs, crs, path.name)
         findings += notes
-    keep = ~shapely.is_missing(placed) & ~shapely.is_empty(placed)
+    keep = barrier_table.usable(placed)
+    findings += barrier_table.not_usable(raw.source_row[~keep])
     if recognised.land_use is not None:
         keep &= ~landuse.is_paddy_dlbm(fields.text(raw.table.column(recognised.land_use)))
     barriers, notes = barrier_table.barriers(raw.table.filter(pa.array(keep)), recognised, placed[keep], crs)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyogrio
 import shapely
 
-from geo import encodings, parquet, shapefiles, sources
+from geo import encodings, mapping, parquet, shapefiles, sources
 from geo import wkb as wkb_
 from geo.errors import ChigaiError
 from geo.schemas import Finding
@@ -32,6 +32,8 @@ class Head:
     """The format has a default CRS and the file names none (GeoJSON, GeoParquet)."""
     geometry_type: str | None
     rows: int
+    deleted: int = 0
+    """Rows marked as deleted that are still in the file (shapefile)."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,15 @@ def _options(layer: Layer, encoding: str | None) -> dict[str, Any]:
     return {}
 
 
-def head(layer: Layer) -> Head:
-    """The layer's columns, CRS and size, without reading its rows."""
+def head(layer: Layer, encoding: str | None = None) -> Head:
+    """The layer's columns, CRS and size, without reading its rows. encoding: of a shapefile's column names."""
     path, driver = layer.dataset.path, layer.dataset.driver
     if driver == "Parquet":
         with sources.readable(layer.dataset.name):
             return Head(*parquet.head(path, layer.dataset.name))
     with sources.readable(layer.dataset.name):
         info = pyogrio.read_info(path, layer=layer.inner, **_options(layer, None))
-    if info["driver"] != driver:
+    if info["driver"] not in (driver, f"{driver}Seq"):
         raise ChigaiError(
             f"文件内容是 {info['driver']}，已拒绝读取。",
             f"The file's content is {info['driver']}; it was refused.",
@@ -90,9 +92,11 @@ def head(layer: Layer) -> Head:
         )
     columns = [str(c) for c in info["fields"]]
     if driver == "ESRI Shapefile" and (dbf := shapefiles.part(path, ".dbf")) is not None:
-        columns = list(encodings.column_names(dbf))
+        columns = list(encodings.column_names(dbf, encoding))
     by_default = driver == "GeoJSON" and not sources.is_json_with_crs(path)
-    return Head(columns, info["crs"], by_default, info["geometry_type"], int(info["features"]))
+    count = int(info["features"])
+    deleted = shapefiles.deleted(path) if driver == "ESRI Shapefile" else 0
+    return Head(columns, info["crs"], by_default, info["geometry_type"], count - deleted, deleted)
 
 
 def read(
@@ -176,9 +180,9 @@ def _read_ogr(
     expected: int,
 ) -> tuple[pa.Table, np.ndarray, np.ndarray, np.ndarray]:
     options = _options(layer, encoding)
-    path, driver = layer.dataset.path, layer.dataset.driver
+    path = layer.dataset.path
     # a column that is not read is null to a condition, which then silently chooses the wrong rows
-    asked = [c for c in head(layer).columns if c.casefold() in where.casefold()] if where else []
+    asked = [c for c in head(layer, encoding).columns if c.casefold() in where.casefold()] if where else []
     try:
         with sources.readable(layer.dataset.name):
             meta, table = pyogrio.raw.read_arrow(
@@ -192,16 +196,18 @@ def _read_ogr(
             )
     except ChigaiError as error:
         raise (_bad_where(layer, where) if where else error) from error
+    # a column of the file may bear the name that GDAL gives to the row numbers or to the geometry:
+    # the numbers come first, the geometry last
     name = meta["geometry_name"] or "wkb_geometry"
-    if name not in table.column_names:
+    if table.num_columns < 2 or table.column_names[-1] != name:
         raise ChigaiError(
             "图层没有图形列。",
             "The layer has no geometry.",
             file=layer.dataset.name,
             layer=layer.name,
         )
-    fid = meta["fid_column"] or "OGC_FID"
-    fids = table.column(fid).to_numpy()
+    fids, shapes = table.column(0).to_numpy(), table.column(table.num_columns - 1)
+    places = {c: i for i, c in enumerate(table.column_names[1:-1], 1)}
     if (
         where is None
         and limit is None
@@ -215,18 +221,8 @@ def _read_ogr(
             do_en="Copy or export it again.",
             file=layer.dataset.name,
         )
-    source_row = np.arange(1, len(fids) + 1)
-    if where is not None and driver == "ESRI Shapefile":
-        source_row = fids.astype(np.int64) + 1
-    elif where is not None:
-        _, every = pyogrio.raw.read_arrow(
-            path, layer=layer.inner, columns=[], read_geometry=False, return_fids=True, **options
-        )
-        order = every.column(0).to_numpy()
-        at = np.argsort(order, kind="stable")
-        source_row = at[np.searchsorted(order, fids, sorter=at)] + 1
-    wkb = np.asarray(table.column(name).to_numpy(zero_copy_only=False), dtype=object)
-    curved = wkb_.curved(table.column(name))
+    wkb = np.asarray(shapes.to_numpy(zero_copy_only=False), dtype=object)
+    curved = wkb_.curved(shapes)
     if curved.any():
         # the quick way of reading keeps arcs, the plain one turns them into short straight sides
         with sources.readable(layer.dataset.name):
@@ -235,7 +231,28 @@ def _read_ogr(
             )
         straight = dict(zip(again[1].tolist(), again[2], strict=True))
         wkb[curved] = [straight.get(f) for f in fids[curved].tolist()]
-    return table.select(list(columns)), wkb, source_row, curved
+    source_row = _numbers(layer, fids, where, options)
+    return table.select([places[c] for c in columns]), wkb, source_row, curved
+
+
+def _numbers(layer: Layer, fids: np.ndarray, where: str | None, options: dict[str, Any]) -> np.ndarray:
+    """The place of each row in the layer's table, from 1, whatever was chosen from it."""
+    if layer.dataset.driver == "ESRI Shapefile":
+        return fids.astype(np.int64) + 1
+    if where is None:
+        return np.arange(1, len(fids) + 1)
+    with sources.readable(layer.dataset.name):
+        _, every = pyogrio.raw.read_arrow(
+            layer.dataset.path,
+            layer=layer.inner,
+            columns=[],
+            read_geometry=False,
+            return_fids=True,
+            **options,
+        )
+    order = every.column(0).to_numpy()
+    at = np.argsort(order, kind="stable")
+    return at[np.searchsorted(order, fids, sorter=at)] + 1
 
 
 def _counted(layer: Layer, said: int, options: dict[str, Any]) -> int:
@@ -261,7 +278,7 @@ def _read_parquet(
 
 
 def _bad_where(layer: Layer, where: str | None) -> ChigaiError:
-    columns = head(layer).columns
+    columns = [c for c in head(layer).columns if not mapping.is_personal(c)]
     return ChigaiError(
         f"筛选条件不能执行：{where}",
         f"The condition cannot be run: {where}",

@@ -172,3 +172,15 @@ def records(shp: Path) -> Records:
         block = raw[at[boxed][:, None] + np.arange(4, 36)]
         bounds[boxed] = block.copy().view("<f8")
     return Records(filled, bounds)
+
+
+def deleted(shp: Path) -> int:
+    """How many rows of the .dbf are marked as deleted; readers pass over them."""
+    dbf = part(shp, ".dbf")
+    if dbf is None:
+        return 0
+    head = table(dbf)
+    if not head.rows:
+        return 0
+    raw = np.memmap(dbf, np.uint8, mode="r", offset=head.head)
+    return int((raw[: head.rows * head.width : head.width] == ord("*")).sum())

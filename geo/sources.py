@@ -150,7 +150,7 @@ def _in_folder(folder: Path, room: Path, name: str) -> list[Dataset]:
     others: list[str] = []
     while pending:
         here, depth = pending.pop(0)
-        for entry in sorted(here.iterdir()):
+        for entry in sorted(e for e in here.iterdir() if not e.name.startswith(".")):
             if _is_filegdb(entry):
                 found.append(Dataset(entry, "OpenFileGDB", entry.name))
             elif entry.is_dir() and depth < 3:

@@ -151,6 +151,15 @@ def spoil_record(shp: Path, row: int, what: str) -> None:
     shp.write_bytes(content)
 
 
+def delete_row(shp: Path, row: int) -> None:
+    """Marks a row (from 1) of the .dbf as deleted, as editors do until the file is packed."""
+    dbf = shp.with_suffix(".dbf")
+    content = bytearray(dbf.read_bytes())
+    head, width = struct.unpack("<HH", content[8:12])
+    content[head + (row - 1) * width] = ord("*")
+    dbf.write_bytes(content)
+
+
 def gdb(folder: Path, layers: dict[str, gpd.GeoDataFrame]) -> Path:
     """A FileGDB with these layers."""
     path = folder / "权属.gdb"

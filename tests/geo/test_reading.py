@@ -127,6 +127,28 @@ def test_row_numbers_are_places_in_the_table_even_after_deletions(tmp_path: Path
     assert loaded.parcels["source_row"].tolist() == [6, 7, 8, 9]
 
 
+def test_deleted_rows_of_a_shapefile_are_passed_over_and_told(tmp_path: Path) -> None:
+    path = badfiles.shapefile(tmp_path, badfiles.paddies(6))
+    badfiles.delete_row(path, 3)
+    loaded = read(Source(path))
+    assert loaded.parcels["source_row"].tolist() == [1, 2, 4, 5, 6]
+    assert np.allclose(loaded.parcels.area, 1000)
+    assert [f.kind for f in loaded.findings if f.kind == "rows_deleted"] == ["rows_deleted"]
+
+
+@pytest.mark.parametrize("kind", ["shp", "gpkg", "geojson", "fgb"])
+def test_a_column_may_bear_the_name_that_gdal_gives_its_own(tmp_path: Path, kind: str) -> None:
+    frame = badfiles.paddies(3)[["DKBM", "geometry"]]
+    frame["OGC_FID"], frame["wkb_geom"] = [7, 8, 9], "x"
+    path = written(tmp_path, frame, kind)
+    assert read(Source(path, mapping={"parcel_id": "OGC_FID"})).parcels["parcel_id"].tolist() == [
+        "7",
+        "8",
+        "9",
+    ]
+    assert look(Source(path)).sample["OGC_FID"].tolist() == ["7", "8", "9"]
+
+
 def test_a_shapefile_and_its_zip_share_what_they_say(tmp_path: Path) -> None:
     plain = read(Source(written(tmp_path / "a", badfiles.paddies(), "shp")))
     packed = read(Source(written(tmp_path / "b", badfiles.paddies(), "zip")))
@@ -245,6 +267,12 @@ def test_the_county_given_fills_only_what_is_missing(tmp_path: Path) -> None:
     frame = badfiles.paddies()[["geometry"]].assign(county=["230382"] * 6 + [None] * 6)
     parcels = read(Source(written(tmp_path, frame, "gpkg"), county="230381")).parcels
     assert parcels["county"].tolist() == ["230382"] * 6 + ["230381"] * 6
+
+
+@pytest.mark.parametrize("county", ["虎林市", "2303", "2303810"])
+def test_a_county_that_is_no_code_is_refused(tmp_path: Path, county: str) -> None:
+    with pytest.raises(ChigaiError, match="230381"):
+        read(Source(written(tmp_path, badfiles.paddies(), "gpkg"), county=county))
 
 
 def test_a_mapping_of_the_user_is_followed(tmp_path: Path) -> None:
@@ -422,6 +450,28 @@ def test_barriers_without_columns_may_not_be_crossed(tmp_path: Path) -> None:
     )
     found, notes = read_barriers(Source(tmp_path / "a.gpkg"), CRS.from_epsg(4553))
     assert found["fixed"].tolist() == [True] and [f.kind for f in notes] == ["barrier_kind_unknown"]
+
+
+def test_barriers_without_a_place_are_told_and_not_used(tmp_path: Path) -> None:
+    shapes = [
+        shapely.LineString([(5e5, 5e6), (5e5, 5e6 + 9)]),
+        None,
+        shapely.Point(5e5, 5e6),
+        shapely.LineString(),
+    ]
+    gpd.GeoDataFrame({"kind": "road"}, geometry=shapes, index=range(4), crs=4553).to_file(tmp_path / "a.gpkg")
+    found, notes = read_barriers(Source(tmp_path / "a.gpkg"), CRS.from_epsg(4553))
+    assert len(found) == 1
+    assert [f.row for f in notes if f.kind == "barrier_left_out"] == [2, 3, 4]
+
+
+def test_parcels_and_barriers_may_share_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.gpkg"
+    badfiles.paddies(4).to_file(path, layer="parcels")
+    line = shapely.LineString([(5e5, 5e6), (5e5, 5e6 + 9)])
+    gpd.GeoDataFrame({"kind": ["road"]}, geometry=[line], crs=4553).to_file(path, layer="barriers")
+    assert len(read(Source(path)).parcels) == 4
+    assert read_barriers(Source(path), CRS.from_epsg(4553))[0]["kind"].tolist() == ["road"]
 
 
 # --- a look before reading ----------------------------------------------------------------------------------
