@@ -307,12 +307,12 @@ def serve(
 
     from geo import plans
 
+    _check_free(port)
     if home is not None:
         os.environ["CHIGAI_HOME"] = str(home.resolve())
     chosen = _adopt(plan, plans.home()) if plan is not None else None
     address = f"http://127.0.0.1:{port}/" + (f"?plan={chosen}" if chosen else "")
     ctx.obj.say(f"在浏览器打开 {address}（Ctrl-C 停止）", f"Open {address} in a browser (Ctrl-C stops it)")
-    _check_free(port)
     # this machine only: who may see the data is decided by who may sit here
     uvicorn.run("app:app", host="127.0.0.1", port=port, log_level="warning")
 
