@@ -14,12 +14,12 @@ import numpy.typing as npt
 import pandas as pd
 import pyproj
 import shapely
-from geo.outlines import outlines
 
 from geo import boundaries, checking, plans, reading, schemas, terrain
 from geo.crossing import crossing
 from geo.frames import boxes, directions
 from geo.neighbours import Neighbours, adjacency, field_units, neighbours
+from geo.outlines import outlines
 from geo.plans import Plan
 from geo.schemas import MU_M2
 from planning import tables
@@ -167,7 +167,9 @@ def plan_checked(
     blocks["site_id"] = pd.Series(site_ids, dtype="str")
     apart = (label[nb.left] != label[nb.right]) | (label[nb.left] < 0)
     half = nb.facing_m * (apart & ~fenced) / 2
-    kept_m = (np.bincount(nb.left, half, len(parcels)) + np.bincount(nb.right, half, len(parcels))).astype(float)
+    kept_m = (np.bincount(nb.left, half, len(parcels)) + np.bincount(nb.right, half, len(parcels))).astype(
+        float
+    )
     each, total = tables.county_sums(
         parcels,
         blocks,

@@ -1,0 +1,273 @@
+"""The union of two groups as bit masks over at most 64 parcels: what a part of it is worth, its best split."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
+
+from geo.schemas import MU_M2
+from planning.cost import Prices, block_cost
+
+AREA_YUAN_PER_MU = 1e5
+"""What a mu in a block earns in the search: far above any cost per mu, so area comes first, then cost."""
+MOST = 64
+"""Parcels in a pair: the bits of a mask."""
+
+
+class Rule(NamedTuple):
+    """What every group is held to. Areas m², step m; pull: `planning.search.PULL` while area is gathered."""
+
+    minimum: float
+    maximum: float
+    step: float
+    pull: float
+    prices: Prices
+
+
+class Pair(NamedTuple):
+    """The k parcels at hand; few arrays, as compiled calls copy each one's header."""
+
+    value: np.ndarray  # float64[64, 6]: area m², level m, extent u0 v0 u1 v1 m
+    mask: np.ndarray  # uint64[64, 2]: neighbours among them, the operator's bit
+    ptr: np.ndarray  # int32[65]: rows of the two below, each pair of neighbours once
+    nbr: np.ndarray  # int32[e]
+    ridge: np.ndarray  # float64[e, 2]: facing m, ridge m²
+    stack: np.ndarray  # uint64[130, 3]: the enumeration's masks: inside, banned, neighbours
+    bound: np.ndarray  # float64[130, 3]: of the same, area m², lowest and highest level m
+
+
+@intrinsic
+def low(typingctx, mask):  # type: ignore[no-untyped-def]
+    """Index of the lowest set bit: one machine instruction, and the search does little else."""
+
+    def code(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), code
+
+
+@numba.njit(cache=True, nogil=True)
+def bit(i):
+    return np.uint64(1) << np.uint64(i)
+
+
+@numba.njit(cache=True, nogil=True)
+def first_bits(k):
+    """The mask of k parcels, 1 <= k <= 64."""
+    return (bit(k - 1) - np.uint64(1)) | bit(k - 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def worth(mask, t, rule):
+    """Value [yuan] of the connected group `mask`, and its parcels' area [m²] if it is a block.
+
+    -inf where a hard rule is broken.
+    """
+    area = 0.0
+    az = 0.0
+    ridge = 0.0
+    saved = 0.0
+    zlow = np.inf
+    zhigh = -np.inf
+    u0 = np.inf
+    v0 = np.inf
+    u1 = -np.inf
+    v1 = -np.inf
+    ops = np.uint64(0)
+    n = 0
+    m = mask
+    while m:
+        i = low(m)
+        m &= m - np.uint64(1)
+        n += 1
+        a = t.value[i, 0]
+        z = t.value[i, 1]
+        area += a
+        az += a * z
+        zlow = z if z < zlow else zlow
+        zhigh = z if z > zhigh else zhigh
+        if zhigh - zlow > rule.step:
+            return -np.inf, 0.0
+        u0 = t.value[i, 2] if t.value[i, 2] < u0 else u0
+        v0 = t.value[i, 3] if t.value[i, 3] < v0 else v0
+        u1 = t.value[i, 4] if t.value[i, 4] > u1 else u1
+        v1 = t.value[i, 5] if t.value[i, 5] > v1 else v1
+        ops |= t.mask[i, 1]
+        for e in range(t.ptr[i], t.ptr[i + 1]):
+            if mask & bit(t.nbr[e]):
+                ridge += t.ridge[e, 1]
+                saved += t.ridge[e, 0]
+    if n > 1 and area + ridge > rule.maximum:
+        return -np.inf, 0.0
+    if area + ridge < rule.minimum:
+        return rule.pull * AREA_YUAN_PER_MU / MU_M2 * area * (area + ridge) / rule.minimum, 0.0
+    if n == 1:
+        return AREA_YUAN_PER_MU / MU_M2 * area, area
+    level = az / area
+    cut = 0.0
+    m = mask
+    while m:
+        i = low(m)
+        m &= m - np.uint64(1)
+        above = t.value[i, 1] - level
+        if above > 0.0:
+            cut += t.value[i, 0] * above
+    n_ops = 0
+    while ops:
+        ops &= ops - np.uint64(1)
+        n_ops += 1
+    box = max((u1 - u0) * (v1 - v0), area + ridge)
+    rectangularity = (area + ridge) / box
+    cost = block_cost(cut, area + ridge, rectangularity, float(n_ops), rule.prices)
+    return AREA_YUAN_PER_MU / MU_M2 * area + rule.prices.ridge_yuan_per_m * saved - cost, area
+
+
+@numba.njit(cache=True, nogil=True)
+def part_of(mask, t):
+    """The connected part of `mask` that holds its lowest bit."""
+    part = mask & (~mask + np.uint64(1))
+    edge = part
+    while edge:
+        i = low(edge)
+        edge &= edge - np.uint64(1)
+        new = t.mask[i, 0] & mask & ~part
+        part |= new
+        edge |= new
+    return part
+
+
+@numba.njit(cache=True, nogil=True)
+def worth_parts(mask, t, rule):
+    """Value of `mask` taken as its connected parts, each a group."""
+    total = 0.0
+    while mask:
+        part = part_of(mask, t)
+        mask &= ~part
+        value, _ = worth(part, t, rule)
+        total += value
+        if total == -np.inf:
+            break
+    return total
+
+
+@numba.njit(cache=True, nogil=True)
+def best_exact(k, t, rule, best, both):
+    """The best split of k gathered parcels among all whose one side is connected: (value, mask).
+
+    both: only splits into two blocks can be better, as both groups are blocks already; that prunes by area.
+    """
+    full = first_bits(k)
+    chosen = np.uint64(0)
+    whole = 0.0
+    for i in range(k):
+        whole += t.value[i, 0]
+    ridges = 0.0
+    for e in range(t.ptr[k]):
+        ridges += t.ridge[e, 1]
+    whole += ridges
+    t.stack[0, 0] = np.uint64(1)
+    t.stack[0, 1] = np.uint64(0)
+    t.stack[0, 2] = t.mask[0, 0]
+    t.bound[0, 0] = t.value[0, 0]
+    t.bound[0, 1] = t.value[0, 1]
+    t.bound[0, 2] = t.value[0, 1]
+    top = 1
+    while top > 0:
+        top -= 1
+        inside = t.stack[top, 0]
+        banned = t.stack[top, 1]
+        around = t.stack[top, 2]
+        area = t.bound[top, 0]
+        zl = t.bound[top, 1]
+        zh = t.bound[top, 2]
+        edge = around & ~inside & ~banned
+        if edge == 0:
+            if inside != full and not (both and area + ridges < rule.minimum):
+                b = worth_parts(full & ~inside, t, rule)
+                if b > -np.inf:
+                    a, _ = worth(inside, t, rule)
+                    if a + b > best:
+                        best = a + b
+                        chosen = inside
+            continue
+        new = edge & (~edge + np.uint64(1))
+        i = low(new)
+        t.stack[top, 1] = banned | new
+        top += 1
+        zl = min(zl, t.value[i, 1])
+        zh = max(zh, t.value[i, 1])
+        if zh - zl <= rule.step and not (both and whole - area - t.value[i, 0] < rule.minimum):
+            t.stack[top, 0] = inside | new
+            t.stack[top, 1] = banned
+            t.stack[top, 2] = around | t.mask[i, 0]
+            t.bound[top, 0] = area + t.value[i, 0]
+            t.bound[top, 1] = zl
+            t.bound[top, 2] = zh
+            top += 1
+    return best, chosen
+
+
+@numba.njit(cache=True, nogil=True)
+def attempt(mask, full, t, rule, best, chosen):
+    """(best, chosen), or those of splitting `full` into `mask` and the rest where that is worth more."""
+    if mask == 0 or mask == full:
+        return best, chosen
+    value = worth_parts(mask, t, rule)
+    if value > -np.inf:
+        value += worth_parts(full & ~mask, t, rule)
+        if value > best:
+            return value, mask
+    return best, chosen
+
+
+@numba.njit(cache=True, nogil=True)
+def best_sweep(k, mine, t, rule, best):
+    """The best split of k gathered parcels by sweeps across them, single moves and swaps: (value, mask).
+
+    mine: mask of the first group, all ones where a single group is split.
+    """
+    full = first_bits(k)
+    chosen = np.uint64(0)
+    key = np.empty(k)
+    order = np.empty(k, np.int64)
+    for way in range(5):
+        for i in range(k):
+            uu = t.value[i, 2] + t.value[i, 4]
+            vv = t.value[i, 3] + t.value[i, 5]
+            if way == 0:
+                key[i] = uu
+            elif way == 1:
+                key[i] = vv
+            elif way == 2:
+                key[i] = t.value[i, 1]
+            elif way == 3:
+                key[i] = uu + vv
+            else:
+                key[i] = uu - vv
+            order[i] = i
+        for i in range(1, k):
+            o = order[i]
+            j = i - 1
+            while j >= 0 and key[order[j]] > key[o]:
+                order[j + 1] = order[j]
+                j -= 1
+            order[j + 1] = o
+        mask = np.uint64(0)
+        for i in range(k - 1):
+            mask |= bit(order[i])
+            best, chosen = attempt(mask, full, t, rule, best, chosen)
+    if mine != full:
+        for i in range(k):
+            own = mine if mine & bit(i) else full & ~mine
+            if t.mask[i, 0] & ~own:
+                best, chosen = attempt(mine ^ bit(i), full, t, rule, best, chosen)
+                if mine & bit(i):
+                    for j in range(k):
+                        if not mine & bit(j) and t.mask[j, 0] & mine:
+                            best, chosen = attempt(mine ^ bit(i) ^ bit(j), full, t, rule, best, chosen)
+    return best, chosen
