@@ -75,7 +75,7 @@ def scraps():
 files = st.lists(st.tuples(scraps(), st.sampled_from("abcdefgh")), min_size=1, max_size=8)
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(deadline=None, max_examples=25, derandomize=True)
 @given(files)
 def test_law_what_comes_out_keeps_its_promises(rows):
     checked = check_rows(rows)
@@ -83,7 +83,7 @@ def test_law_what_comes_out_keeps_its_promises(rows):
         holds(checked)
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(deadline=None, max_examples=25, derandomize=True)
 @given(files, st.randoms(use_true_random=False))
 def test_law_the_order_of_rows_does_not_matter(rows, random):
     shuffled = list(rows)
@@ -94,7 +94,7 @@ def test_law_the_order_of_rows_does_not_matter(rows, random):
         assert shapes(one) == shapes(other)
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(deadline=None, max_examples=25, derandomize=True)
 @given(files)
 def test_law_checking_the_checked_finds_nothing_more_to_mend(rows):
     once = check_rows(rows)
