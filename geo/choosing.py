@@ -22,9 +22,9 @@ def pick(
     """
     names = [layer.name for layer in found]
     if wanted is not None:
-        for layer in found:
-            if wanted in (layer.name, layer.inner):
-                return layer, []
+        hits = [x for x in found if x.name == wanted] or [x for x in found if x.inner == wanted]
+        if len(hits) == 1:
+            return hits[0], []
         raise ChigaiError(
             f"没有名为“{wanted}”的图层。",
             f"There is no layer '{wanted}'.",

@@ -17,6 +17,18 @@ from pyproj.exceptions import CRSError, ProjError
 from pyproj.transformer import Transformer, TransformerGroup
 
 from geo.errors import ChigaiError
+from geo.grids import (
+    EASTING,
+    FIRST_CM,
+    LAST_CM,
+    NORTHING,
+    grid,
+    meridian_of_prefix,
+    northings_of_prefix,
+    plain,
+    with_prefix,
+    without_prefix,
+)
 
 Bounds = tuple[float, float, float, float]
 
@@ -25,18 +37,14 @@ JIXI: Bounds = (130.3, 44.8, 134.1, 46.9)
 
 CGCS2000 = 4490
 CHINA_LON = (73.5, 136.5)
-FIRST_CM, LAST_CM = 75, 135
-NORTHING = (1.8e6, 6.2e6)
-"""Northings of China on a Gauss-Krüger grid, metres (16.7° to 53.6° N, rounded outwards)."""
-EASTING = (1.0e5, 9.0e5)
-"""Eastings without zone prefix, metres: 500,000 and up to 400 km to each side."""
+CHINA: Bounds = (73.5, 16.0, 135.2, 53.7)
 
 
 @dataclass(frozen=True)
 class CrsProposal:
     """A coordinate system that the numbers of a file could be in.
 
-    zh, en: its name and what speaks for it. why: "degrees", "prefix", "central_meridian" or "utm".
+    zh, en: its name and what speaks for it. why: "degrees", "prefix", "central_meridian", "utm" or "mercator".
     lands_in_jixi: whether the data would then lie inside Jixi's bounds.
     """
 
@@ -45,20 +53,6 @@ class CrsProposal:
     en: str
     why: str
     lands_in_jixi: bool
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A Gauss-Krüger grid of China: scale 1, false easting 500,000 m with or without zone prefix."""
-
-    meridian: int
-    prefix: int | None
-    """Zone number written before the easting: 13–23 (6° zones), 25–45 (3° zones); None without."""
-
-    @property
-    def shift(self) -> float:
-        """Metres that the prefix adds to the easting."""
-        return (self.prefix or 0) * 1e6
 
 
 def parse(value: Any) -> CRS:
@@ -102,57 +96,10 @@ def epsg(crs: CRS) -> int | None:
     return crs.to_epsg(min_confidence=70)
 
 
-def _plain(crs: CRS) -> CRS:
-    """The CRS without a bound transformation (TOWGS84) around it."""
-    return crs.source_crs if crs.is_bound and crs.source_crs is not None else crs
-
-
 def is_modern(crs: CRS) -> bool:
     """True for datums on GRS80, WGS84 or CGCS2000 ellipsoids, which agree within about a metre or two."""
-    ellipsoid = _plain(crs).ellipsoid
+    ellipsoid = plain(crs).ellipsoid
     return ellipsoid is not None and abs(ellipsoid.semi_major_metre - 6378137.0) < 0.5 and not crs.is_bound
-
-
-@lru_cache(maxsize=64)
-def grid(crs: CRS) -> Grid | None:
-    """The Gauss-Krüger grid of China that a projected CRS is, whatever its datum and its name; else None."""
-    crs = _plain(crs)
-    operation = crs.coordinate_operation
-    if not crs.is_projected or operation is None:
-        return None
-    method = operation.method_name.lower()
-    if "transverse mercator" not in method and "gauss" not in method:
-        return None
-    values = {p.name.lower(): float(cast(float, p.value)) for p in operation.params if p.unit_name != ""}
-    meridian = values.get("longitude of natural origin")
-    easting = values.get("false easting")
-    scale = values.get("scale factor at natural origin", 1.0)
-    if meridian is None or easting is None or abs(scale - 1) > 1e-9 or abs(meridian - round(meridian)) > 1e-6:
-        return None
-    cm = round(meridian)
-    prefix = round((easting - 500000) / 1e6)
-    if abs(easting - 500000 - prefix * 1e6) > 1 or cm % 3 or not FIRST_CM <= cm <= LAST_CM:
-        return None
-    if prefix == 0:
-        return Grid(cm, None)
-    return Grid(cm, prefix) if meridian_of_prefix(prefix) == cm else None
-
-
-def meridian_of_prefix(prefix: int) -> int | None:
-    """Central meridian in degrees of a zone number: 25–45 (3° zones), 13–23 (6° zones); else None."""
-    if 25 <= prefix <= 45:
-        return prefix * 3
-    return prefix * 6 - 3 if 13 <= prefix <= 23 else None
-
-
-def without_prefix(meridian: int) -> CRS:
-    """CGCS2000 / 3-degree Gauss-Krüger with this central meridian (75, 78 … 135), no zone prefix."""
-    return CRS.from_epsg(4534 + (meridian - FIRST_CM) // 3)
-
-
-def with_prefix(prefix: int) -> CRS:
-    """CGCS2000 / Gauss-Krüger of a zone number, with prefix: 25–45 (3° zones), 13–23 (6° zones)."""
-    return CRS.from_epsg(4513 + prefix - 25 if prefix >= 25 else 4491 + prefix - 13)
 
 
 def utm(lon: float, lat: float) -> CRS:
@@ -198,10 +145,10 @@ def from_lonlat(lon: np.ndarray, lat: np.ndarray, crs: CRS) -> tuple[np.ndarray,
 def _degrees(
     crs: CRS, x: np.ndarray, y: np.ndarray, direction: TransformDirection
 ) -> tuple[np.ndarray, np.ndarray]:
-    plain = _plain(crs)
+    bare = plain(crs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        way = Transformer.from_crs(plain, plain.geodetic_crs or CGCS2000, always_xy=True)
+        way = Transformer.from_crs(bare, bare.geodetic_crs or CGCS2000, always_xy=True)
         found = way.transform(x, y, direction=direction)
     return np.asarray(found[0]), np.asarray(found[1])
 
@@ -226,16 +173,19 @@ def proposals(bounds: Bounds) -> list[CrsProposal]:
             ),
             CrsProposal(4326, "WGS 84 经纬度（度）", "WGS 84 longitude/latitude, degrees", "degrees", here),
         ]
-    if not NORTHING[0] <= y <= NORTHING[1]:
-        return []
+    mercator = _mercator(bounds)
     prefix = int(x // 1e6)
     meridian = meridian_of_prefix(prefix)
+    low, high = northings_of_prefix(prefix) if meridian is not None else NORTHING
+    if not low <= y <= high:
+        return mercator
     if meridian is not None:
         crs = with_prefix(prefix)
         width = 3 if prefix >= 25 else 6
         zh = f"CGCS2000 {width} 度带第 {prefix} 带（东坐标带带号 {prefix}，中央经线 {meridian}°）"
         en = f"CGCS2000 / {width}-degree zone {prefix} (eastings carry the prefix {prefix}, central meridian {meridian}° E)"
-        return [CrsProposal(cast(int, crs.to_epsg()), zh, en, "prefix", inside(lonlat(bounds, crs), JIXI))]
+        here = inside(lonlat(bounds, crs), JIXI)
+        return [CrsProposal(cast(int, crs.to_epsg()), zh, en, "prefix", here), *mercator]
     if not EASTING[0] <= x <= EASTING[1]:
         return []
     found = []
@@ -255,6 +205,16 @@ def proposals(bounds: Bounds) -> list[CrsProposal]:
     middle = (JIXI[0] + JIXI[2]) / 2
     order = {p.epsg: (not p.lands_in_jixi, p.why == "utm") for p in found}
     return sorted(found, key=lambda p: (*order[p.epsg], abs(_meridian(p.epsg) - middle)))
+
+
+def _mercator(bounds: Bounds) -> list[CrsProposal]:
+    """Web Mercator, where it would put the bounds inside China."""
+    crs = CRS.from_epsg(3857)
+    where = lonlat(bounds, crs)
+    if max(bounds[0], bounds[2]) < 8e6 or not inside(where, CHINA):
+        return []
+    zh, en = "网络墨卡托投影（网络地图截取的数据）", "WGS 84 / Web Mercator, as web maps use"
+    return [CrsProposal(3857, zh, en, "mercator", inside(where, JIXI))]
 
 
 def _meridian(code: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -27,8 +26,12 @@ def text(column: pa.ChunkedArray) -> pd.Series:
     if pa.types.is_floating(kind):
         values = column.to_numpy()
         whole = np.isfinite(values) & (np.abs(values) < _EXACT) & (values == np.round(values))
-        if whole[~np.isnan(values)].all():
-            mask = np.isnan(values)
+        mask = np.isnan(values)
+        if loses_digits(column):
+            column = pa.chunked_array(
+                [pa.array([None if m else f"{v:.0f}" for v, m in zip(values, mask, strict=True)])]
+            )
+        elif whole[~mask].all():
             column = pa.chunked_array([pa.array(np.where(mask, 0, values).astype(np.int64), mask=mask)])
     elif pa.types.is_null(kind) or pa.types.is_binary(kind) or pa.types.is_nested(kind):
         return pd.Series(pd.array([None] * len(column), dtype="str"))
@@ -41,6 +44,14 @@ def text(column: pa.ChunkedArray) -> pd.Series:
         stripped = pa.chunked_array([pa.array(texts, pa.large_string())])
     stripped = pc.if_else(pc.equal(stripped, ""), pa.scalar(None, pa.large_string()), stripped)
     return stripped.to_pandas().astype("str")
+
+
+def loses_digits(column: pa.ChunkedArray) -> bool:
+    """True for decimal numbers so large that codes written in them have lost their last digits."""
+    if not pa.types.is_floating(column.type):
+        return False
+    values = column.to_numpy()
+    return bool((np.isfinite(values) & (np.abs(values) >= _EXACT) & (np.abs(values) < 1e30)).any())
 
 
 def number(column: pa.ChunkedArray) -> np.ndarray:
@@ -160,8 +171,3 @@ def unique_ids(
 def row_ids(source_row: np.ndarray) -> pd.Series:
     """'row-000001' and so on."""
     return pd.Series([f"row-{n:06d}" for n in source_row.tolist()], dtype="str")
-
-
-def looks_like_code(value: str) -> bool:
-    """True for a code of digits, as places have."""
-    return bool(re.fullmatch(r"\d{6,19}[A-Za-z]?", value))

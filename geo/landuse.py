@@ -41,9 +41,16 @@ _BY_WORD: tuple[tuple[str, str, bool], ...] = (
 )  # fmt: skip
 
 
+def dlbm(codes: pd.Series) -> pd.Series:
+    """DLBM codes with the leading zero that a numeric column loses: 101 is 0101 (201 to 205 are codes of their own)."""
+    trimmed = codes.fillna("").str.strip()
+    short = trimmed.str.fullmatch(r"(?!20[1-5])[1-9]\d{2}").astype(bool)
+    return trimmed.where(~short, "0" + trimmed)
+
+
 def is_paddy_dlbm(codes: pd.Series) -> np.ndarray:
     """True where a DLBM code is 0101 水田."""
-    return codes.fillna("").str.strip().str.startswith(PADDY_DLBM).to_numpy(dtype=bool)
+    return dlbm(codes).str.startswith(PADDY_DLBM).to_numpy(dtype=bool)
 
 
 def is_paddy_tdlylx(codes: pd.Series) -> np.ndarray:
@@ -56,7 +63,7 @@ def kinds(values: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     What is not recognised is 'other' and fixed: nothing is crossed that might stand for something.
     """
-    codes, unique = pd.factorize(values.fillna("").str.strip(), use_na_sentinel=False)
+    codes, unique = pd.factorize(dlbm(values), use_na_sentinel=False)
     found = [_kind(str(v)) for v in unique]
     kind = np.array([f[0] for f in found] or ["other"], dtype=object)
     fixed = np.array([f[1] for f in found] or [True], dtype=bool)

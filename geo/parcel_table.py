@@ -132,6 +132,15 @@ def _ids(raw: Rows, recognised: Recognition) -> tuple[pd.Series, list[Finding]]:
             "BSM and TBBH both repeat; row numbers were added where they do.",
         )
         return ids, [note]
+    if fields.loses_digits(raw.table.column(column)):
+        note = Finding(
+            "ids_made",
+            "warning",
+            "mended",
+            f"“{column}”列存成了小数，末几位已丢失，已按行号编号。",
+            f"Column '{column}' is stored as decimals and has lost its last digits; rows were numbered.",
+        )
+        return fields.row_ids(raw.source_row), [note]
     ids = fields.text(raw.table.column(column))
     blank = int(ids.isna().sum())
     if not blank:

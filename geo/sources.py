@@ -10,7 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyogrio
@@ -151,8 +151,9 @@ def _in_folder(folder: Path, room: Path, name: str) -> list[Dataset]:
     while pending:
         here, depth = pending.pop(0)
         for entry in sorted(e for e in here.iterdir() if not e.name.startswith(".")):
+            name_inside = entry.relative_to(folder).as_posix()
             if _is_filegdb(entry):
-                found.append(Dataset(entry, "OpenFileGDB", entry.name))
+                found.append(Dataset(entry, "OpenFileGDB", name_inside))
             elif entry.is_dir() and depth < 3:
                 pending.append((entry, depth + 1))
             elif entry.suffix.lower() in (
@@ -167,7 +168,7 @@ def _in_folder(folder: Path, room: Path, name: str) -> list[Dataset]:
                 if entry.suffix.lower() != ".json" or _GEOJSON.search(
                     _head(entry, SNIFF).decode("utf-8", "replace")
                 ):
-                    found.append(_dataset(entry, room))
+                    found.append(replace(_dataset(entry, room), name=name_inside))
             elif entry.is_file():
                 others.append(entry.name)
     if found:

@@ -8,8 +8,10 @@ import numpy as np
 from pyproj import CRS
 
 from geo import crs as crs_
-from geo.crs import EASTING, NORTHING, Bounds, CrsProposal
+from geo import grids
+from geo.crs import Bounds, CrsProposal
 from geo.errors import ChigaiError
+from geo.grids import EASTING, NORTHING
 from geo.schemas import Finding
 
 FAR_DEGREES = 6.0
@@ -67,6 +69,9 @@ def _values(bounds: np.ndarray) -> _Values:
         zone = ((lead >= 25) & (lead <= 45)) | ((lead >= 13) & (lead <= 23))
         fits = northern & (rest >= EASTING[0]) & (rest <= EASTING[1])
         prefix = np.where(fits & zone, lead, 0)
+        for z in np.unique(prefix[prefix > 0]):
+            low, high = grids.northings_of_prefix(int(z))
+            prefix[(prefix == z) & ((y0 < low) | (y1 > high))] = 0
         plain = fits & (lead == 0)
     return _Values(finite, degrees, prefix, plain)
 
@@ -103,7 +108,7 @@ def settle(bounds: np.ndarray, declared: CRS | None, *, certain: bool = True) ->
         return _undeclared(values, bounds)
     if declared.is_geographic:
         return _geographic(values, bounds, declared, certain)
-    if crs_.grid(declared) is not None:
+    if grids.grid(declared) is not None:
         return _on_grid(values, bounds, declared)
     return _elsewhere(values, bounds, declared)
 
@@ -114,7 +119,7 @@ def _is_turned(values: _Values, turned: _Values, declared: CRS | None) -> bool:
         beyond = turned.degrees & ~values.degrees
         if values.most(beyond):
             return True
-    if declared is None or declared.is_geographic or crs_.grid(declared) is not None:
+    if declared is None or declared.is_geographic or grids.grid(declared) is not None:
         fits = (values.prefix > 0) | values.plain
         return turned.most(((turned.prefix > 0) | turned.plain) & ~fits & ~values.degrees)
     return False
@@ -157,7 +162,7 @@ def _ask(bounds: np.ndarray, rows: np.ndarray, zh: str, en: str) -> ChigaiError:
 
 
 def _undeclared(values: _Values, bounds: np.ndarray) -> Settled:
-    if values.most(values.prefix > 0):
+    if values.most(values.prefix > 0) and not _maybe_mercator(values, bounds):
         parts, findings = _by_prefix(values, None)
         zones = "、".join(str(z) for z in np.unique(values.prefix[values.prefix > 0]))
         zones_en = zones.replace("、", ", ")
@@ -180,10 +185,15 @@ def _undeclared(values: _Values, bounds: np.ndarray) -> Settled:
     )
 
 
+def _maybe_mercator(values: _Values, bounds: np.ndarray) -> bool:
+    """True when a 6° zone number (Kashgar's) could as well be Web Mercator (eastern China's)."""
+    return any(p.why == "mercator" for p in crs_.proposals(_extent(bounds, values.prefix > 0)))
+
+
 def _by_prefix(values: _Values, plain_crs: CRS | None) -> tuple[list[tuple[CRS, np.ndarray]], list[Finding]]:
     """Rows parted by zone number (CGCS2000), and rows without one on plain_crs, where given."""
     zones = np.unique(values.prefix[values.prefix > 0])
-    parts = [(crs_.with_prefix(int(z)), values.prefix == z) for z in zones]
+    parts = [(grids.with_prefix(int(z)), values.prefix == z) for z in zones]
     if plain_crs is not None and values.plain.any():
         parts.append((plain_crs, values.plain))
     if len(parts) < 2:
@@ -206,7 +216,8 @@ def _by_prefix(values: _Values, plain_crs: CRS | None) -> tuple[list[tuple[CRS, 
 def _geographic(values: _Values, bounds: np.ndarray, declared: CRS, certain: bool) -> Settled:
     if values.most(values.degrees):
         return Settled([(declared, values.degrees)], False, [])
-    if values.most(values.prefix > 0) and (not certain or crs_.is_modern(declared)):
+    readable = values.most(values.prefix > 0) and not _maybe_mercator(values, bounds)
+    if readable and (not certain or crs_.is_modern(declared)):
         parts, findings = _by_prefix(values, None)
         note = Finding(
             "crs_contradicted",
@@ -240,10 +251,10 @@ def _refuse_degrees(values: _Values, bounds: np.ndarray, declared: CRS) -> None:
 
 def _on_grid(values: _Values, bounds: np.ndarray, declared: CRS) -> Settled:
     _refuse_degrees(values, bounds, declared)
-    grid = crs_.grid(declared)
+    grid = grids.grid(declared)
     assert grid is not None
     zones = [int(z) for z in np.unique(values.prefix[values.prefix > 0])]
-    meridians = {crs_.meridian_of_prefix(z) for z in zones}
+    meridians = {grids.meridian_of_prefix(z) for z in zones}
     if grid.prefix is None and not zones and values.most(values.plain):
         return Settled([(declared, values.plain)], False, [])
     if grid.prefix is not None and zones == [grid.prefix] and not values.plain.any():
@@ -260,7 +271,7 @@ def _on_grid(values: _Values, bounds: np.ndarray, declared: CRS) -> Settled:
     if not crs_.is_modern(declared):
         # an older datum has to be transformed anyway; the rows are not re-labelled as CGCS2000 here
         return Settled([(declared, (values.prefix > 0) | values.plain)], False, [])
-    parts, findings = _by_prefix(values, crs_.without_prefix(grid.meridian))
+    parts, findings = _by_prefix(values, grids.without_prefix(grid.meridian))
     odd = bool(values.plain.any()) if grid.prefix is not None else bool(zones)
     if odd and not findings:
         zh = "坐标值不带带号" if grid.prefix is not None else "坐标值带有带号"

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
-from geo import crs, zones
+from geo import crs, grids, zones
 from geo.errors import ChigaiError
 from geo.reading import Loaded, Source, look, read, read_barriers
 from tests.geo import badfiles
@@ -117,9 +117,20 @@ def test_numbers_that_fit_nothing_are_asked_about_without_a_guess(tmp_path: Path
 def test_the_true_zone_is_always_among_the_proposals(meridian: int, x: float, y: float) -> None:
     prefix = meridian // 3
     plain = crs.proposals((x, y, x + 100, y + 100))
-    assert crs.without_prefix(meridian).to_epsg() in [p.epsg for p in plain]
+    assert grids.without_prefix(meridian).to_epsg() in [p.epsg for p in plain]
     coded = crs.proposals((x + prefix * 1e6, y, x + prefix * 1e6 + 100, y + 100))
-    assert [p.epsg for p in coded] == [crs.with_prefix(prefix).to_epsg()]
+    assert [p.epsg for p in coded] == [grids.with_prefix(prefix).to_epsg()]
+
+
+def test_web_mercator_is_never_taken_for_a_zone_number(tmp_path: Path) -> None:
+    for i, (lon, lat) in enumerate([(131.0, 45.5), (119.0, 35.0), (128.0, 41.0)]):
+        frame = gpd.GeoDataFrame(geometry=[shapely.box(lon, lat, lon + 0.001, lat + 0.001)], crs=4326).to_crs(
+            3857
+        )
+        plain = written(tmp_path / f"a{i}", frame.set_crs(None, allow_override=True), prj=False)
+        assert "3857" in refused(Source(plain)).do_en
+        assert "3857" in refused(Source(written(tmp_path / f"b{i}", frame, label=4490))).do_en
+        assert same_place(read(Source(plain, crs=3857)), frame, within=0.01)
 
 
 # --- numbers that contradict the label ----------------------------------------------------------------------
@@ -203,6 +214,15 @@ def test_two_zones_in_one_file_are_brought_into_one(tmp_path: Path, prj: bool) -
     assert "zones_joined" in kinds(loaded)
     bounds = loaded.parcels.geometry.bounds.to_numpy()
     assert np.abs(bounds[:8] - bounds[8:]).max() < 1e-3  # the same places, written in two zones
+
+
+def test_rows_with_and_without_zone_number_are_brought_together(tmp_path: Path) -> None:
+    frame = badfiles.paddies(10)
+    coded = frame.geometry.translate(44_000_000)
+    frame.geometry = [coded[i] if i % 3 == 0 else frame.geometry[i] for i in range(10)]
+    loaded = read(Source(written(tmp_path, frame)))
+    assert "zones_joined" in kinds(loaded)
+    assert same_place(loaded, badfiles.paddies(10))
 
 
 def test_degrees_across_two_zones_go_to_one(tmp_path: Path) -> None:

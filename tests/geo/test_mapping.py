@@ -207,6 +207,12 @@ def test_what_is_not_known_may_not_be_crossed(words: list[str | None]) -> None:
     assert fixed[~known].all()
 
 
+def test_codes_that_lost_their_leading_zero_are_understood() -> None:
+    codes = pd.Series(["101", "307", "201", "1006"], dtype="str")
+    assert landuse.is_paddy_dlbm(codes).tolist() == [True, False, False, False]
+    assert landuse.kinds(codes)[0].tolist() == ["other", "shelterbelt", "village", "road"]
+
+
 def test_paddies_are_told_by_either_code() -> None:
     assert landuse.is_paddy_dlbm(pd.Series(["0101", "0102", None, " 0101"], dtype="str")).tolist() == [True, False, False, True]  # fmt: skip
     assert landuse.is_paddy_tdlylx(pd.Series(["011", "12", None, "11"], dtype="str")).tolist() == [True, False, False, True]  # fmt: skip

@@ -204,6 +204,15 @@ def test_ids_as_whole_numbers_keep_every_digit(tmp_path: Path) -> None:
     assert set(parcels["county"]) == {"230381"}
 
 
+def test_ids_that_lost_their_digits_are_not_used(tmp_path: Path) -> None:
+    frame = badfiles.paddies()
+    frame["DKBM"] = frame["DKBM"].astype("float64")
+    loaded = read(Source(written(tmp_path, frame, "gpkg")))
+    assert loaded.parcels["parcel_id"].tolist() == [f"row-{i:06d}" for i in range(1, 13)]
+    assert set(loaded.parcels["county"]) == {"230381"}
+    assert "ids_made" in [f.kind for f in loaded.findings]
+
+
 def test_nothing_personal_is_read(tmp_path: Path) -> None:
     frame = badfiles.paddies().assign(
         CBFMC="王五", CBFZJHM="230381197001010011", LXDH="13900000000", CBFBM="230381100201010001"

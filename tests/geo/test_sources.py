@@ -382,6 +382,15 @@ def test_several_shapefiles_in_a_folder_are_layers(tmp_path: Path) -> None:
     assert len(read(Source(tmp_path)).parcels) == 12
 
 
+def test_shapefiles_of_one_name_in_two_folders_are_told_apart(tmp_path: Path) -> None:
+    for i, folder in enumerate(("东", "西")):
+        badfiles.shapefile(tmp_path / folder, badfiles.paddies(3 + i), name="DK")
+    names = layers(tmp_path)
+    assert len(set(names)) == 2
+    assert sorted(len(read(Source(tmp_path, layer=n)).parcels) for n in names) == [3, 4]
+    refusal(tmp_path, layer="DK")
+
+
 # --- the rest -----------------------------------------------------------------------------------------------
 
 
