@@ -39,11 +39,10 @@ def safe_name(name: str) -> str:
     name = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     name = re.sub(r"[^\w.\-()（） ]", "_", name).strip(" .") or "file"
     stem, dot, suffix = name.rpartition(".")
-    if not dot:
-        stem, suffix = name, ""
-    room = 120 - len(suffix.encode()) - 1
-    stem = stem.encode()[: max(room, 1)].decode("utf-8", "ignore")
-    return f"{stem}{dot}{suffix}"
+    if not dot or len(suffix.encode()) > 10:
+        stem, dot, suffix = name, "", ""
+    stem = stem.encode()[: 120 - len((dot + suffix).encode())].decode("utf-8", "ignore")
+    return f"{stem}{dot}{suffix}".strip(" .")
 
 
 def keep(

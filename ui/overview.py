@@ -83,7 +83,7 @@ def _answer(ctx: parts.Context, counties: list[targets.Standing], as_of: date) -
         (
             t("overview.fact_counties"),
             f"{city.reached} / {city.counties}",
-            t("overview.fact_counties_note"),
+            t("overview.fact_counties_note", n=city.counties),
         ),
         (t("overview.fact_cost"), numbers.money(city.cost_yuan, lang), t("overview.fact_cost_note")),
         (t("overview.fact_deadline"), *_deadline(ctx, counties, as_of)),

@@ -39,7 +39,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "overview.counted": ("达到全市任务下限的 {share}（各县超出部分不互补）；竖线为下限，右端为上限。", "{share} of the city's lower end (a county's surplus helps no other); the tick is the lower end, the right end the upper."),
     "overview.countable": ("浅色：另有 {more} 达标大池，但所在示范点还不够大，暂不计入。", "Paler: {more} more in blocks that meet the minimum, but in sites too small to count."),
     "overview.fact_counties": ("达到下限的县（市、区）", "Counties that reach it"),
-    "overview.fact_counties_note": ("有任务的县（市、区）共计", "of those with a target"),
+    "overview.fact_counties_note": ("有任务的共 {n} 个", "of the {n} with a target"),
     "overview.fact_cost": ("方案费用", "Cost of the plan"),
     "overview.fact_cost_note": ("含土方、形状和多户协商，不含远运", "earthwork, shape and talks; no long hauls"),
     "overview.fact_deadline": ("期限", "Deadline"),

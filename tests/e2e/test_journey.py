@@ -89,7 +89,7 @@ def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
 def dk_zip(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Paddies of one village as a 确权 shapefile: GBK without .cpg, Chinese values, neighbours' names, zipped."""
     every = gpd.read_file(demo_folder / "parcels.gpkg", where=f"county = '{COUNTY}'")
-    every = every[~every.geometry.is_empty & every.geometry.notna()]
+    every = every[every.area > 0]
     near = every[every.distance(every.geometry.iloc[len(every) // 2].centroid) < REACH_M]
     table = {
         "DKBM": near.parcel_id,

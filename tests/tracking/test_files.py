@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from geo.errors import ChigaiError
@@ -14,6 +14,9 @@ from tracking import files
 
 
 @given(st.text(max_size=300))
+@example("0" * 119 + " 0")
+@example("a." + "b" * 200)
+@example("长" * 60 + ". .zip")
 def test_a_safe_name_is_one_plain_part_of_a_path(name: str) -> None:
     safe = files.safe_name(name)
     assert safe == Path(safe).name
