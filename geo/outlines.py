@@ -11,16 +11,23 @@ import shapely
 from numba import njit
 from numpy.typing import NDArray
 
-from geo import boxes
+from geo import boxes, tracing
 from geo.neighbours import Neighbours
 
 Shapes = NDArray[np.object_]
+Open = Callable[[Shapes, NDArray[np.integer]], NDArray[np.bool_]]
+"""Which of some holes stay open, given the block round each."""
+
+_POLYGON = shapely.GeometryType.POLYGON
 
 _INTO_M = 1e-3
 """Ridges are carried this far into both parcels: what meets only to rounding then meets for certain."""
 
 _STRAIGHT_M = 1e-6
 """Corners this near the line through their neighbours are none."""
+
+_SPECK_M2 = 1e-6
+"""Less ground than this is rounding, m²."""
 
 _GROUP = 2000
 """Blocks united in one go; enough for a thread to be worth its start."""
@@ -55,30 +62,108 @@ def outlines(
     out[labels[alone]] = shapes[alone]
     if len(rows) == 0:
         return out
-    use = (labels[nb.left] == labels[nb.right]) & (labels[nb.left] >= 0)
-    if removable is not None:
-        use &= removable
-    kept = use[nb.quad_pair]
-    quads = nb.quads[kept]
-    quad_label = labels[nb.left[nb.quad_pair[kept]]]
-    ground = _ground(quads)
+    joined, block = np.unique(labels[rows], return_inverse=True)
+    rows, block = rows[np.argsort(block, kind="stable")], np.sort(block)
+    same = (labels[nb.left] == labels[nb.right]) & (labels[nb.left] >= 0)
+    goes = same if removable is None else same & removable
+    shut = nb.quads[(same & ~goes)[nb.quad_pair]].mean(axis=1)
+    kept = goes[nb.quad_pair]
+    quads, pair = nb.quads[kept], nb.quad_pair[kept]
+    place = np.full(len(shapes), -1)
+    place[rows] = np.arange(len(rows))
+    left, right = place[nb.left[pair]], place[nb.right[pair]]
+    quad_block = block[left]
 
-    pieces = np.concatenate([shapes[rows], ground])
-    piece_label = np.concatenate([labels[rows], quad_label])
-    order = np.argsort(piece_label, kind="stable")
-    pieces, piece_label = pieces[order], piece_label[order]
-    joined, block = np.unique(piece_label, return_inverse=True)
-    united = _in_groups(_unite, shapely.geometrycollections(pieces, indices=block))
-    parts, part_of = shapely.get_parts(united, return_index=True)
-    barred = np.zeros((0, 2))
-    if removable is not None:
-        shut = (labels[nb.left] == labels[nb.right]) & ~removable
-        barred = nb.quads[shut[nb.quad_pair]].mean(axis=1)
-    parts = _tidied(parts, joined[part_of], shapes, labels, barred, ridge_m)
-    united = _one_part(parts, part_of, len(joined))
-    _part_ways(united, np.searchsorted(joined, quad_label), quads, ground)
+    def open_(holes: Shapes, of: NDArray[np.integer]) -> NDArray[np.bool_]:
+        return _is_open(holes, joined[of], shapes, labels, shut, ridge_m)
+
+    united = _walked(shapes[rows], block, quads, left, right, open_)
+    hard = np.flatnonzero(shapely.is_missing(united))
+    if len(hard):
+        mine, ours = np.isin(block, hard), np.isin(quad_block, hard)
+        united[hard] = _overlaid(
+            np.concatenate([shapes[rows[mine]], _ground(quads[ours])]),
+            np.searchsorted(hard, np.concatenate([block[mine], quad_block[ours]])),
+            lambda holes, of: open_(holes, hard[of]),
+        )
+    for i, j in clashes(
+        quads, quad_block
+    ):  # where the ridges of two blocks cross, the first keeps the ground
+        i, j = (i, j) if quad_block[i] < quad_block[j] else (j, i)
+        united[quad_block[j]] = shapely.difference(united[quad_block[j]], _ground(quads[[i]])[0])
     out[joined] = united
     return out
+
+
+def _walked(
+    shapes: Shapes,
+    block: NDArray[np.integer],
+    quads: NDArray[np.float64],
+    left: NDArray[np.integer],
+    right: NDArray[np.integer],
+    open_: Open,
+) -> Shapes:
+    """Outlines by walking round each block; None where that does not end in one sound polygon.
+
+    shapes: the parcels, those of one block (0, 1, …) together; left, right: the parcel of either side of quads.
+    """
+    rings, ring_parcel = shapely.get_rings(shapes, return_index=True)
+    hole = np.zeros(len(rings), bool)
+    hole[1:] = ring_parcel[1:] == ring_parcel[:-1]
+    coords, ring_of = shapely.get_coordinates(rings, return_index=True)
+    ring_at = _starts(ring_of, len(rings))
+    n = int(block[-1]) + 1
+    points, at, of, area, bad = tracing.walks(
+        tracing.oriented(coords, ring_at, hole),
+        ring_at,
+        _starts(ring_parcel, len(shapes)),
+        block,
+        quads,
+        left,
+        right,
+        n,
+    )
+    points, at, left_over = corners(points, at, _STRAIGHT_M)
+    of, area = of[left_over], area[left_over]
+    outer = area > _SPECK_M2
+    bad |= np.bincount(of[outer], minlength=n) != 1
+    inner = np.flatnonzero((area < 0) & ~bad[of])
+    stays = outer & ~bad[of]
+    if len(inner):
+        count = at[inner + 1] - at[inner]
+        first = np.concatenate([[0], np.cumsum(count)])
+        take = np.arange(first[-1]) + np.repeat(at[inner] - first[:-1], count)
+        holes = shapely.from_ragged_array(_POLYGON, points[take], (first, np.arange(len(inner) + 1)))
+        stays[inner] = open_(holes, of[inner])
+    rings = np.flatnonzero(stays)
+    rings = rings[np.lexsort((area[rings] < 0, of[rings]))]
+    count = at[rings + 1] - at[rings]
+    first = np.concatenate([[0], np.cumsum(count)])
+    take = np.arange(first[-1]) + np.repeat(at[rings] - first[:-1], count)
+    good = np.flatnonzero(~bad)
+    polygons = shapely.from_ragged_array(
+        _POLYGON, points[take], (first, _starts(of[rings], n)[np.append(good, n)])
+    )
+    own = np.bincount(block, shapely.area(shapes), n)[good]
+    sound = shapely.is_valid(polygons) & (shapely.area(polygons) >= own - 1e-3)
+    out = np.full(n, None, dtype=object)
+    out[good[sound]] = polygons[sound]
+    return out
+
+
+def _starts(index: NDArray[np.integer], n: int) -> NDArray[np.int64]:
+    """Where each of n things begins among items of which index, ascending, says whose they are; int64[n + 1]."""
+    at = np.zeros(n + 1, np.int64)
+    np.cumsum(np.bincount(index, minlength=n), out=at[1:])
+    return at
+
+
+def _overlaid(pieces: Shapes, block: NDArray[np.integer], open_: Open) -> Shapes:
+    """Outlines by uniting parcels and ridges, block by block: slower, and sure."""
+    order = np.argsort(block, kind="stable")
+    united = _in_groups(_unite, shapely.geometrycollections(pieces[order], indices=block[order]))
+    parts, part_of = shapely.get_parts(united, return_index=True)
+    return _one_part(_tidied(parts, part_of, open_), part_of, len(united))
 
 
 def _ground(quads: NDArray[np.float64]) -> Shapes:
@@ -122,32 +207,18 @@ def _unite(collections: Shapes) -> Shapes:
     return united
 
 
-def _tidied(
-    parts: Shapes,
-    label: NDArray[np.integer],
-    shapes: Shapes,
-    labels: NDArray[np.integer],
-    barred: NDArray[np.float64],
-    ridge_m: float,
-) -> Shapes:
+def _tidied(parts: Shapes, block: NDArray[np.integer], open_: Open) -> Shapes:
     """Polygons without the holes where ridges cross, and without corners on straight sides."""
     rings, ring_part = shapely.get_rings(parts, return_index=True)
     hole = np.zeros(len(rings), bool)
     hole[1:] = ring_part[1:] == ring_part[:-1]
-    stays = np.ones(len(rings), bool)
+    stays = ~hole
     if hole.any():
-        at = np.flatnonzero(hole)
-        holes = shapely.polygons(rings[at])
-        stays[at] = _is_open(holes, label[ring_part[at]], shapes, labels, ridge_m)
-        stays[at[shapely.STRtree(holes).query(shapely.points(barred), predicate="within")[1]]] = True
+        stays[hole] = open_(shapely.polygons(rings[hole]), block[ring_part[hole]])
     rings, ring_part = rings[stays], ring_part[stays]
     coords, ring_of = shapely.get_coordinates(rings, return_index=True)
-    at = np.zeros(len(rings) + 1, np.int64)
-    np.cumsum(np.bincount(ring_of, minlength=len(rings)), out=at[1:])
-    coords, at, left = corners(coords, at, _STRAIGHT_M)
-    first = np.zeros(len(parts) + 1, np.int64)
-    np.cumsum(np.bincount(ring_part[left], minlength=len(parts)), out=first[1:])
-    tidy: Shapes = shapely.from_ragged_array(shapely.GeometryType.POLYGON, coords, (at, first))
+    coords, at, left = corners(coords, _starts(ring_of, len(rings)), _STRAIGHT_M)
+    tidy: Shapes = shapely.from_ragged_array(_POLYGON, coords, (at, _starts(ring_part[left], len(parts))))
     bad = ~shapely.is_valid(tidy)
     tidy[bad] = shapely.make_valid(tidy[bad], method="structure")
     return tidy
@@ -158,9 +229,13 @@ def _is_open(
     label: NDArray[np.integer],
     shapes: Shapes,
     labels: NDArray[np.integer],
+    shut: NDArray[np.float64],
     ridge_m: float,
 ) -> NDArray[np.bool_]:
-    """Which holes stay: wider than a ridge, or another block's or nobody's parcel in them."""
+    """Which holes stay: wider than a ridge, or with another block's or nobody's parcel in them, or a shut ridge.
+
+    label: the block round each hole; shut: float64[k, 2], middles of the ridges that may not go.
+    """
     stays = 2 * shapely.area(holes) > ridge_m * shapely.length(holes)
     small = np.flatnonzero(~stays)
     hole, parcel = shapely.STRtree(shapes).query(holes[small])
@@ -168,6 +243,8 @@ def _is_open(
     hole, parcel = small[hole[other]], parcel[other]
     held = shapely.area(shapely.intersection(holes[hole], shapes[parcel]))
     stays[hole[held > _STRAIGHT_M * shapely.length(holes[hole])]] = True
+    if len(shut):
+        stays[shapely.STRtree(holes).query(shapely.points(shut), predicate="within")[1]] = True
     return stays
 
 
@@ -231,16 +308,6 @@ def _one_part(parts: Shapes, part_of: NDArray[np.integer], n: int) -> Shapes:
                 break
         united[block] = mine
     return united
-
-
-def _part_ways(
-    united: Shapes, block: NDArray[np.integer], quads: NDArray[np.float64], ground: Shapes
-) -> None:
-    """Where the ridges of two blocks cross, the first keeps the ground; united is changed in place."""
-    for i, j in clashes(quads, block):
-        if block[i] > block[j]:
-            i, j = j, i
-        united[block[j]] = shapely.difference(united[block[j]], ground[i])
 
 
 @njit(cache=True, nogil=True)

@@ -1,0 +1,183 @@
+"""The compiled walk round a block: along its parcels' sides, and over the ends of the ridges between them.
+
+Ridges are quads between a side of one parcel and a side of another. Walk along a parcel with it on the left;
+where a quad begins step over its end to the other parcel and walk on. Every walk comes back: the longest is
+the outline, the others are the holes where ridges cross. No two coordinates are ever compared.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_OFF_M = 1e-3
+"""Corners of quads lie on their parcels' sides this exactly, or the walk is not to be trusted."""
+
+_AT = 1e-9
+"""Places along a ring, counted in sides, that differ by less are one."""
+
+
+@njit(cache=True, nogil=True)
+def oriented(coords, ring_at, hole):
+    """The closed rings, outer ones counterclockwise and holes clockwise: the parcel lies to their left."""
+    out = coords.copy()
+    for r in range(len(ring_at) - 1):
+        first, last = ring_at[r], ring_at[r + 1]
+        twice = 0.0
+        for i in range(first, last - 1):
+            ax, ay = coords[i, 0] - coords[first, 0], coords[i, 1] - coords[first, 1]
+            bx, by = coords[i + 1, 0] - coords[first, 0], coords[i + 1, 1] - coords[first, 1]
+            twice += ax * by - bx * ay
+        if (twice < 0) != hole[r]:
+            for i in range(first, last):
+                out[i, 0], out[i, 1] = coords[first + last - 1 - i, 0], coords[first + last - 1 - i, 1]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _placed(coords, ring_at, ring_first, ring_stop, ax, ay, bx, by):
+    """Ring on which the stretch from a to b lies, and where it begins and ends, in sides; ring -1: on none."""
+    x, y = 0.5 * (ax + bx), 0.5 * (ay + by)
+    best, best_ring, best_side = _OFF_M, -1, -1
+    for r in range(ring_first, ring_stop):
+        for i in range(ring_at[r], ring_at[r + 1] - 1):
+            px, py = coords[i, 0], coords[i, 1]
+            ex, ey = coords[i + 1, 0] - px, coords[i + 1, 1] - py
+            square = ex * ex + ey * ey
+            if square == 0.0:
+                continue
+            t = min(max(((x - px) * ex + (y - py) * ey) / square, 0.0), 1.0)
+            off = np.hypot(x - px - t * ex, y - py - t * ey)
+            if off < best:
+                best, best_ring, best_side = off, r, i
+    if best_ring < 0:
+        return -1, 0.0, 0.0
+    px, py = coords[best_side, 0], coords[best_side, 1]
+    ex, ey = coords[best_side + 1, 0] - px, coords[best_side + 1, 1] - py
+    square = ex * ex + ey * ey
+    begin = min(max(((ax - px) * ex + (ay - py) * ey) / square, 0.0), 1.0)
+    end = min(max(((bx - px) * ex + (by - py) * ey) / square, 0.0), 1.0)
+    if (
+        max(
+            np.hypot(ax - px - begin * ex, ay - py - begin * ey),
+            np.hypot(bx - px - end * ex, by - py - end * ey),
+        )
+        > _OFF_M
+        or begin > end
+    ):
+        return -1, 0.0, 0.0
+    base = best_side - ring_at[best_ring]
+    return best_ring, base + begin, base + end
+
+
+@njit(cache=True, nogil=True)
+def walks(coords, ring_at, parcel_ring, parcel_block, quads, left, right, blocks):
+    """All closed walks of all blocks.
+
+    coords, ring_at: oriented closed rings; parcel_ring: int64[parcels + 1], where each parcel's rings begin;
+    parcel_block: int64[parcels]; quads: float64[q, 4, 2]; left, right: int64[q], the parcels of each quad, of
+    one block; blocks: their number.
+    Returns points float64[k, 2] and at int64[w + 1] (the walks as closed rings), block int64[w], area
+    float64[w] (m², negative round a hole), bad bool[blocks] (not to be trusted: quads overlap or lie off).
+    """
+    rings, sides = len(ring_at) - 1, 2 * len(quads)
+    bad = np.zeros(blocks, np.bool_)
+    ring_block = np.empty(rings, np.int64)
+    for p in range(len(parcel_block)):
+        ring_block[parcel_ring[p] : parcel_ring[p + 1]] = parcel_block[p]
+    # 1. the stretch that each quad takes on either parcel: 2q on the left one, 2q + 1 on the right one
+    on, begin, end = np.empty(sides, np.int64), np.empty(sides), np.empty(sides)
+    many = np.zeros(rings + 1, np.int64)
+    for s in range(sides):
+        q, v = s // 2, 2 * (s % 2)
+        p = left[q] if s % 2 == 0 else right[q]
+        on[s], begin[s], end[s] = _placed(
+            coords,
+            ring_at,
+            parcel_ring[p],
+            parcel_ring[p + 1],
+            quads[q, v, 0],
+            quads[q, v, 1],
+            quads[q, v + 1, 0],
+            quads[q, v + 1, 1],
+        )
+        if on[s] < 0:
+            bad[parcel_block[p]] = True
+        else:
+            many[on[s] + 1] += 1
+    for r in range(rings):
+        many[r + 1] += many[r]
+    # 2. stretches of each ring in walking order
+    order, place = np.empty(sides, np.int64), np.full(sides, -1, np.int64)
+    filled = many[:-1].copy()
+    for s in range(sides):
+        if on[s] < 0:
+            continue
+        j = filled[on[s]]
+        filled[on[s]] += 1
+        while j > many[on[s]] and (
+            begin[order[j - 1]] > begin[s] or (begin[order[j - 1]] == begin[s] and end[order[j - 1]] > end[s])
+        ):
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = s
+    for j in range(many[rings]):
+        s = order[j]
+        place[s] = j
+        if j + 1 < many[on[s] + 1] and begin[order[j + 1]] < end[s] - _AT:
+            bad[ring_block[on[s]]] = True
+    # 3. walk
+    points = np.empty((len(coords) + 4 * sides + 16, 2))
+    at, block, area = (
+        np.zeros(rings + sides + 1, np.int64),
+        np.empty(rings + sides, np.int64),
+        np.zeros(rings + sides),
+    )
+    done = np.zeros(sides, np.bool_)
+    k, w = 0, 0
+    for r in range(rings):
+        if bad[ring_block[r]]:
+            continue
+        if many[r] == many[r + 1]:  # a ring that no quad touches
+            for i in range(ring_at[r], ring_at[r + 1]):
+                points[k] = coords[i]
+                k += 1
+            block[w] = ring_block[r]
+            w += 1
+            at[w] = k
+            continue
+        for j in range(many[r], many[r + 1]):
+            s = order[j]
+            if done[s]:
+                continue
+            while not done[s]:
+                done[s] = True
+                over = s + 1 if s % 2 == 0 else s - 1
+                points[k] = quads[s // 2, 2 * (s % 2)]
+                points[k + 1] = quads[s // 2, 2 * (over % 2) + 1]
+                k += 2
+                # along the other parcel to where its next stretch begins
+                ring = on[over]
+                first, n = ring_at[ring], ring_at[ring + 1] - ring_at[ring] - 1
+                after = place[over] + 1
+                if after == many[ring + 1]:
+                    after = many[ring]
+                s = order[after]
+                stop = begin[s] if begin[s] >= end[over] - _AT else begin[s] + n
+                i = int(np.floor(end[over] + _AT)) + 1
+                while i < stop - _AT:
+                    points[k] = coords[first + i % n]
+                    k += 1
+                    i += 1
+            points[k] = points[at[w]]
+            k += 1
+            block[w] = ring_block[r]
+            w += 1
+            at[w] = k
+    for i in range(w):
+        x, y = points[at[i], 0], points[at[i], 1]
+        for j in range(at[i], at[i + 1] - 1):
+            area[i] += 0.5 * (
+                (points[j, 0] - x) * (points[j + 1, 1] - y) - (points[j + 1, 0] - x) * (points[j, 1] - y)
+            )
+    return points[:k], at[: w + 1], block[:w], area[:w], bad
