@@ -17,6 +17,9 @@ RUN = 16
 _OPPOSITE = -np.sqrt(0.5)
 """Two sides face each other when their directions (interior to the left) differ by 135° to 225°."""
 
+_SHARP = np.cos(np.radians(40))
+"""Where a parcel's outline turns by more than 40° one of its sides ends; by less, it is one bent side."""
+
 _SHORT = 1e-6
 """Stretches shorter than this are rounding, m."""
 
@@ -31,8 +34,9 @@ def runs(coords, ring_at, ring_parcel, ring_hole):
     coords: float64[k, 2], closed rings one after the other; ring_at: int64[rings + 1], where each begins;
     ring_parcel: int32[rings], ascending; ring_hole: bool[rings].
     Returns start, stop (sides i..stop-1 go from coords[i] to coords[i + 1]), parcel, turned (the parcel
-    lies to the right of its sides), box (x and y least, x and y most).
+    lies to the right of its sides), box (x and y least, x and y most), and bool[k]: which corners are sharp.
     """
+    sharp = np.zeros(len(coords), np.bool_)
     n = 0
     for r in range(len(ring_parcel)):
         n += (ring_at[r + 1] - ring_at[r] - 1 + RUN - 1) // RUN
@@ -48,6 +52,12 @@ def runs(coords, ring_at, ring_parcel, ring_hole):
             bx, by = coords[i + 1, 0] - coords[first, 0], coords[i + 1, 1] - coords[first, 1]
             twice += ax * by - bx * ay
         turn = (twice < 0) != ring_hole[r]
+        for i in range(first, last):
+            j = i - 1 if i > first else last - 1
+            ax, ay = coords[i, 0] - coords[j, 0], coords[i, 1] - coords[j, 1]
+            bx, by = coords[i + 1, 0] - coords[i, 0], coords[i + 1, 1] - coords[i, 1]
+            sharp[i] = ax * bx + ay * by < _SHARP * np.sqrt((ax * ax + ay * ay) * (bx * bx + by * by))
+        sharp[last] = sharp[first]
         for i in range(first, last, RUN):
             start[c], stop[c] = i, min(i + RUN, last)
             parcel[c], turned[c] = ring_parcel[r], turn
@@ -57,12 +67,15 @@ def runs(coords, ring_at, ring_parcel, ring_hole):
                 box[c, 0], box[c, 1] = min(box[c, 0], coords[j, 0]), min(box[c, 1], coords[j, 1])
                 box[c, 2], box[c, 3] = max(box[c, 2], coords[j, 0]), max(box[c, 3], coords[j, 1])
             c += 1
-    return start, stop, parcel, turned, box
+    return start, stop, parcel, turned, box, sharp
 
 
 @njit(cache=True, nogil=True)
-def _sides_near(c, found, k, coords, start, stop, parcel, turned, box, gap, near, owner):
-    """Sides of the runs found that come within the gap of run c's box, parcel to their left; their number."""
+def _sides_near(c, found, k, coords, start, stop, parcel, turned, box, sharp, gap, near, ends, owner):
+    """Sides of the runs found that come within the gap of run c's box, parcel to their left; their number.
+
+    near: from and to; ends: whether the corner at either is sharp; owner: the parcel.
+    """
     lx, ly, ux, uy = box[c, 0] - gap, box[c, 1] - gap, box[c, 2] + gap, box[c, 3] + gap
     sides = 0
     for f in range(k):
@@ -76,8 +89,10 @@ def _sides_near(c, found, k, coords, start, stop, parcel, turned, box, gap, near
                 or (py > uy and qy > uy)
             ):
                 continue
+            ends[sides, 0], ends[sides, 1] = sharp[i], sharp[i + 1]
             if turned[d]:
                 px, py, qx, qy = qx, qy, px, py
+                ends[sides, 0], ends[sides, 1] = sharp[i + 1], sharp[i]
             near[sides, 0], near[sides, 1], near[sides, 2], near[sides, 3] = px, py, qx, qy
             owner[sides] = parcel[d]
             sides += 1
@@ -183,7 +198,8 @@ def _ground(quad, p_first, side, lo, hi, hlo, hhi, across, loose_lo, loose_hi, r
     """Corners of the ground between a side, from lo to hi along it, and the side across from it.
 
     Where one of the two ends up to reach before the other the ground ends from corner to corner, so that no
-    notch is left; unless something else is faced from what is left over (not loose) or stands in between.
+    notch is left; unless (not loose) a corner is not sharp or something else is faced from what is left over,
+    or something stands in between.
     """
     px, py, qx, qy = side[0], side[1], side[2], side[3]
     long = np.sqrt((qx - px) ** 2 + (qy - py) ** 2)
@@ -256,10 +272,10 @@ def _entry(other, sums, first, count, q):
 
 
 @njit(cache=True, nogil=True)
-def facing(coords, start, stop, parcel, turned, box, n, gap, reach, overlap):
+def facing(coords, start, stop, parcel, turned, box, sharp, n, gap, reach, overlap):
     """All stretches that see each other, summed from each parcel to each other one.
 
-    coords, start, stop, parcel, turned, box: as from runs; n: number of parcels; gap: how far apart sides may
+    coords, start, stop, parcel, turned, box, sharp: as from runs; n: number of parcels; gap: how far apart sides may
     lie to count, m; reach: how far a side sees, m, at least the gap; overlap: how far a side may lie inside
     the parcel that it faces, m.
     Returns indptr int64[n + 1], other int32[], sums float64[, 3] (m of the parcel's sides that face the other
@@ -279,6 +295,7 @@ def facing(coords, start, stop, parcel, turned, box, n, gap, reach, overlap):
     )
     count, qcount, first, room = 0, 0, 0, 0
     near, owner, own = np.empty((0, 4)), np.empty(0, np.int32), np.empty(4)
+    ends = np.empty((0, 2), np.bool_)
     span, side, faces = np.empty((0, 4)), np.empty(0, np.int64), np.empty(0, np.bool_)
     cuts, won, won_span = np.empty(0), np.empty(0, np.int64), np.empty((0, 2))
     for c in range(m):
@@ -302,9 +319,12 @@ def facing(coords, start, stop, parcel, turned, box, n, gap, reach, overlap):
         if sides > room:
             room = 2 * sides
             near, owner = np.empty((room, 4)), np.empty(room, np.int32)
+            ends = np.empty((room, 2), np.bool_)
             span, side, faces = np.empty((room, 4)), np.empty(room, np.int64), np.empty(room, np.bool_)
             cuts, won, won_span = np.empty(2 * room), np.empty(2 * room, np.int64), np.empty((2 * room, 2))
-        sides = _sides_near(c, found, k, coords, start, stop, parcel, turned, box, reach, near, owner)
+        sides = _sides_near(
+            c, found, k, coords, start, stop, parcel, turned, box, sharp, reach, near, ends, owner
+        )
         for i in range(start[c], stop[c]):
             a, b = (i + 1, i) if turned[c] else (i, i + 1)
             px, py = coords[a, 0], coords[a, 1]
@@ -338,8 +358,8 @@ def facing(coords, start, stop, parcel, turned, box, n, gap, reach, overlap):
                 if long < run or (long == run and (px < across[0] or (px == across[0] and py < across[1]))):
                     continue
                 own[0], own[1], own[2], own[3] = px, py, coords[b, 0], coords[b, 1]
-                loose_lo = w == 0 or owner[side[won[w - 1]]] == q
-                loose_hi = w == wins - 1 or owner[side[won[w + 1]]] == q
+                loose_lo = sharp[a] and ends[u, 1] and (w == 0 or owner[side[won[w - 1]]] == q)
+                loose_hi = sharp[b] and ends[u, 0] and (w == wins - 1 or owner[side[won[w + 1]]] == q)
                 _ground(
                     quads[qcount], p < q, own, lo, hi, hlo, hhi, across, loose_lo, loose_hi, gap, near, sides
                 )

@@ -61,11 +61,11 @@ def neighbours(geoms: NDArray[np.object_], max_gap_m: float = 1.5, min_facing_m:
     np.cumsum(np.bincount(ring_of, minlength=len(rings)), out=ring_at[1:])
     hole = np.zeros(len(rings), bool)
     hole[1:] = ring_part[1:] == ring_part[:-1]
-    start, stop, parcel, turned, box = facing.runs(
+    start, stop, parcel, turned, box, sharp = facing.runs(
         coords, ring_at, part_parcel[ring_part].astype(np.int32), hole
     )
     indptr, other, sums, girth, quads, near, far = facing.facing(
-        coords, start, stop, parcel, turned, box, n, max_gap_m, _FLARE * max_gap_m, _OVERLAP_M
+        coords, start, stop, parcel, turned, box, sharp, n, max_gap_m, _FLARE * max_gap_m, _OVERLAP_M
     )
     left, right, facing_m, ridge_m2, pair_at = _pairs(indptr, other, sums, girth, max_gap_m, min_facing_m)
     pair = _pair_of(pair_at, right, near, far)

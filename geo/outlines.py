@@ -26,7 +26,7 @@ _INTO_M = 1e-3
 _STRAIGHT_M = 1e-6
 """Corners this near the line through their neighbours are none."""
 
-_SPECK_M2 = 1e-6
+_SPECK_M2 = 1e-3
 """Less ground than this is rounding, m²."""
 
 _GROUP = 2000

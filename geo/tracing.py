@@ -13,6 +13,9 @@ from numba import njit
 _OFF_M = 1e-3
 """Corners of quads lie on their parcels' sides this exactly, or the walk is not to be trusted."""
 
+_CLIP_M = 0.5
+"""Two quads of one pair may run over each other this far, at a bend; the former then ends where the latter begins."""
+
 _AT = 1e-9
 """Places along a ring, counted in sides, that differ by less are one."""
 
@@ -121,10 +124,21 @@ def walks(coords, ring_at, parcel_ring, parcel_block, quads, left, right, blocks
             order[j] = order[j - 1]
             j -= 1
         order[j] = s
+    close = np.empty((sides, 2))  # where each stretch ends
+    for s in range(sides):
+        close[s] = quads[s // 2, 2 * (s % 2) + 1]
     for j in range(many[rings]):
         s = order[j]
         place[s] = j
-        if j + 1 < many[on[s] + 1] and begin[order[j + 1]] < end[s] - _AT:
+        if j + 1 == many[on[s] + 1] or begin[order[j + 1]] >= end[s] - _AT:
+            continue
+        after = order[j + 1]
+        corner = quads[after // 2, 2 * (after % 2)]
+        one_pair = left[s // 2] == left[after // 2] and right[s // 2] == right[after // 2]
+        if one_pair and np.hypot(close[s, 0] - corner[0], close[s, 1] - corner[1]) <= _CLIP_M:
+            end[s] = begin[after]
+            close[s] = corner
+        else:
             bad[ring_block[on[s]]] = True
     # 3. walk
     points = np.empty((len(coords) + 4 * sides + 16, 2))
@@ -154,7 +168,7 @@ def walks(coords, ring_at, parcel_ring, parcel_block, quads, left, right, blocks
                 done[s] = True
                 over = s + 1 if s % 2 == 0 else s - 1
                 points[k] = quads[s // 2, 2 * (s % 2)]
-                points[k + 1] = quads[s // 2, 2 * (over % 2) + 1]
+                points[k + 1] = close[over]
                 k += 2
                 # along the other parcel to where its next stretch begins
                 ring = on[over]

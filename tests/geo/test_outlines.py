@@ -184,6 +184,29 @@ def test_paddies_of_any_shape_have_sound_outlines(seed: int, ridge: float) -> No
     sound(geoms, labels, nb, outlines(geoms, labels, nb))
 
 
+@settings(max_examples=25, deadline=None)
+@given(grids(), st.integers(0, 1000))
+def test_walking_round_a_block_gives_what_uniting_its_pieces_gives(geoms: Shapes, seed: int) -> None:
+    nb = neighbours(geoms)
+    labels = joined(geoms, nb.left, nb.right, seed)
+    walked = outlines(geoms, labels, nb)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "geo.outlines._walked", lambda _, block, *rest: np.full(int(block[-1]) + 1, None, object)
+        )
+        united = outlines(geoms, labels, nb)
+    assert shapely.area(shapely.symmetric_difference(walked, united)).max(initial=0) < 1e-2
+
+
+def test_on_an_even_grid_every_block_is_walked_and_none_has_to_be_united() -> None:
+    geoms = grid(12, 8, jitter=1.0, wobble=0.1, turn=0.5)
+    nb = neighbours(geoms)
+    labels = joined(geoms, nb.left, nb.right, seed=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("geo.outlines._overlaid", None)
+        assert shapely.is_valid(outlines(geoms, labels, nb)).all()
+
+
 def test_straight_sides_lose_their_middle_corners_and_a_ring_without_ground_goes() -> None:
     ring = np.array([(1, 0), (2, 0), (2, 2), (1, 2 + 1e-8), (0, 2), (0, 1), (0, 0), (0, 0), (1, 0)], float)
     flat = np.array([(5, 5), (9, 5), (7, 5), (5, 5)], float)
