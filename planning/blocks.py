@@ -47,7 +47,7 @@ class Fields:
     ridge_m2: Floats
 
 
-EFFORT = (3, 30, 10)
+EFFORT = (3, 5, 2)
 """First partitions per unit; ruin-and-recreate rounds per loose parcel that could be placed, and per block."""
 LARGE = 1500
 """Parcels beyond which a unit is cut into cells first; pairs across the cuts are improved afterwards."""
