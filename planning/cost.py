@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from geo.compiled import kernel
 from geo.schemas import MU_M2
 
 Floats = npt.NDArray[np.float64]
@@ -26,7 +26,7 @@ class Prices(NamedTuple):
     operator_yuan: float
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def block_cost(cut_m3: Any, area_m2: Any, rectangularity: Any, n_operators: Any, prices: Prices) -> Any:
     """Cost of making one block, yuan: earth moved, crookedness, and operators beyond the first.
 

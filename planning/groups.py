@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from geo.compiled import kernel
 from planning.pairs import MOST, Pair, best_exact, best_sweep, bit, first_bits, low, part_of, worth
 
 EXACT = 9
@@ -53,7 +53,7 @@ class Work(NamedTuple):
     meta: np.ndarray  # head and length of the queue, clock, stamp, random state
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def random(meta, n):
     """A number in 0..n-1 from the unit's own xorshift stream."""
     x = np.uint64(meta[4])
@@ -64,7 +64,7 @@ def random(meta, n):
     return np.int64((x >> np.uint64(11)) % np.uint64(n))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def state(n):
     return State(
         np.full(n, -1, np.int32),
@@ -76,7 +76,7 @@ def state(n):
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def clear(s):
     s.lab[:] = -1
     s.first[:] = -1
@@ -85,7 +85,7 @@ def clear(s):
     s.area[:] = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def copy(a, b):
     b.lab[:] = a.lab
     b.first[:] = a.first
@@ -95,7 +95,7 @@ def copy(a, b):
     b.area[:] = a.area
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def total(s):
     """Value of the blocks alone: what loose groups earn does not count in the end."""
     total = 0.0
@@ -105,7 +105,7 @@ def total(s):
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def work(n, pairs, seed):
     pair = Pair(
         np.zeros((MOST, 6)),
@@ -133,7 +133,7 @@ def work(n, pairs, seed):
     return w
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def gather(members, k, u, w):
     """Take k parcels as bits 0..k-1: their figures, operators, and the pairs among them, each once."""
     t = w.pair
@@ -175,7 +175,7 @@ def gather(members, k, u, w):
         w.pos[w.node[i]] = -1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def push(g, w):
     if not w.queued[g]:
         w.queued[g] = True
@@ -184,7 +184,7 @@ def push(g, w):
         w.meta[1] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def set_group(g, mask, u, s, w, rule):
     """Make group g of the gathered parcels in `mask`."""
     s.first[g] = -1
@@ -204,7 +204,7 @@ def set_group(g, mask, u, s, w, rule):
     push(g, w)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def new_label(s, mask, w):
     """A free label: any parcel's own index that no group uses, looked for among the parcels at hand first."""
     m = mask
@@ -219,7 +219,7 @@ def new_label(s, mask, w):
     return -1
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def assign(mask, u, s, w, rule):
     """Make each connected part of `mask` a group with a free label."""
     while mask:
@@ -228,7 +228,7 @@ def assign(mask, u, s, w, rule):
         set_group(new_label(s, part, w), part, u, s, w, rule)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def split(g, h, u, s, w, rule, members):
     """Split the union of groups g and h (h = -1: g alone) anew if that is better; True where it was."""
     k = 0
@@ -278,7 +278,7 @@ def split(g, h, u, s, w, rule, members):
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def improve(u, s, w, rule, members):
     """Split pairs of neighbouring groups anew until none of the queued ones gets better."""
     n = s.lab.shape[0]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
+from geo.compiled import kernel
 from geo.schemas import MU_M2
 from planning.cost import Prices, block_cost
 
@@ -51,18 +51,18 @@ def low(typingctx, mask):  # type: ignore[no-untyped-def]
     return types.int64(types.uint64), code
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def bit(i):
     return np.uint64(1) << np.uint64(i)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def first_bits(k):
     """The mask of k parcels, 1 <= k <= 64."""
     return (bit(k - 1) - np.uint64(1)) | bit(k - 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def worth(mask, t, rule):
     """Value [yuan] of the connected group `mask`, and its parcels' area [m²] if it is a block.
 
@@ -127,7 +127,7 @@ def worth(mask, t, rule):
     return AREA_YUAN_PER_MU / MU_M2 * area + rule.prices.ridge_yuan_per_m * saved - cost, area
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def part_of(mask, t):
     """The connected part of `mask` that holds its lowest bit."""
     part = mask & (~mask + np.uint64(1))
@@ -141,7 +141,7 @@ def part_of(mask, t):
     return part
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def worth_parts(mask, t, rule):
     """Value of `mask` taken as its connected parts, each a group."""
     total = 0.0
@@ -155,7 +155,7 @@ def worth_parts(mask, t, rule):
     return total
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def best_exact(k, t, rule, best, both):
     """The best split of k gathered parcels among all whose one side is connected: (value, mask).
 
@@ -212,7 +212,7 @@ def best_exact(k, t, rule, best, both):
     return best, chosen
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def attempt(mask, full, t, rule, best, chosen):
     """(best, chosen), or those of splitting `full` into `mask` and the rest where that is worth more."""
     if mask == 0 or mask == full:
@@ -225,7 +225,7 @@ def attempt(mask, full, t, rule, best, chosen):
     return best, chosen
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def best_sweep(k, mine, t, rule, best):
     """The best split of k gathered parcels by sweeps across them, single moves and swaps: (value, mask).
 

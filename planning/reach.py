@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from geo.compiled import kernel
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _spread(seed, low, high, area, z, ptr, nbr, ridge, minimum, stamp, mark, queue):
     """Grow from `seed` over parcels with level in [low, high] until `minimum` m² are together.
 
@@ -44,7 +45,7 @@ def _spread(seed, low, high, area, z, ptr, nbr, ridge, minimum, stamp, mark, que
     return count, total >= minimum
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def reachable(area, z, ptr, nbr, ridge, minimum, step):
     """bool[n]: parcels that lie in some connected group within `step` m of level that reaches the minimum.
 

@@ -5,9 +5,9 @@ Everything here works on one unit of n parcels with local indices 0..n-1 and is 
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from geo.compiled import kernel
 from planning.groups import (
     EPS,
     Unit,
@@ -29,7 +29,7 @@ PULL = 0.3
 """Share of a block's worth that a loose group earns as it nears the minimum, while area is gathered."""
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def grow(pool, count, u, s, w, rule, noise, members):
     """Grow groups over the `count` free parcels of `pool`, taken in that order; lab of a free parcel is -1."""
     n = s.lab.shape[0]
@@ -101,7 +101,7 @@ def grow(pool, count, u, s, w, rule, noise, members):
     return n
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def ruin(centre, limit, u, s, w, pool):
     """Dissolve the group of `centre` and groups around it, about `limit` parcels; they come out in `pool`."""
     w.meta[3] += 1
@@ -142,14 +142,14 @@ def ruin(centre, limit, u, s, w, pool):
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def shuffle(pool, count, w):
     for i in range(count - 1, 0, -1):
         j = random(w.meta, i + 1)
         pool[i], pool[j] = pool[j], pool[i]
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def start_from(start, u, s, w, rule, pool, members):
     """A first partition: grown from the rim, from the lowest or from the highest parcel, then improved."""
     n = u.area.shape[0]
@@ -169,7 +169,7 @@ def start_from(start, u, s, w, rule, pool, members):
     improve(u, s, w, rule, members)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def shake(can, shakes, best_value, u, s, best, w, rule, pool, members):
     """Ruin and recreate around loose parcels that could be placed; the best partition seen ends in `best`."""
     n = u.area.shape[0]
@@ -208,7 +208,7 @@ def shake(can, shakes, best_value, u, s, best, w, rule, pool, members):
             copy(s, best)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def polish_cost(rounds, noise, u, s, w, rule, pool, members):
     """Ruin and recreate anywhere for cost: each round's partition stays only if it is no worse."""
     n = u.area.shape[0]
@@ -230,7 +230,7 @@ def polish_cost(rounds, noise, u, s, w, rule, pool, members):
             before = after
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def settle(u, s, w, rule, pool, members):
     """Dissolve the loose groups, for which nothing is built, and improve all pairs by cost."""
     n = u.area.shape[0]
@@ -256,7 +256,7 @@ def settle(u, s, w, rule, pool, members):
     improve(u, s, w, rule, members)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def labels_of(s):
     n = s.lab.shape[0]
     out = np.empty(n, np.int32)
@@ -265,7 +265,7 @@ def labels_of(s):
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def join_unit(u, rule, can, seed, starts, shakes, polish):
     """Labels of one unit's parcels, -1 where loose: int32[n].
 
@@ -299,7 +299,7 @@ def join_unit(u, rule, can, seed, starts, shakes, polish):
     return labels_of(best)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def improve_unit(u, rule, labels, seed):
     """Labels of one unit after improving every pair of a partition that is there already: int32[n].
 
@@ -328,7 +328,7 @@ def improve_unit(u, rule, labels, seed):
     return labels_of(s)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def join_units(
     bounds,
     area,
