@@ -192,6 +192,7 @@ def plan_checked(
             "chigai": importlib.metadata.version("chigai"),
             "programme": {"id": programme.id, "name_zh": programme.name_zh, "name_en": programme.name_en},
             "parameters": parameters.as_values(),
+            "parameter_notes": parameters.notes(),
             "seed": seed,
             "versions": {
                 p: importlib.metadata.version(p) for p in ("geopandas", "shapely", "numba", "pyogrio")
