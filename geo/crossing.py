@@ -76,14 +76,14 @@ def _beside(quads, quad_pair, coords, first, beside, ends, near):
     """
     box = np.empty((len(first), 4))
     for i in range(len(first)):
-        a, b = coords[first[i]], coords[first[i] + 1]
-        box[i, 0], box[i, 1] = min(a[0], b[0]), min(a[1], b[1])
-        box[i, 2], box[i, 3] = max(a[0], b[0]), max(a[1], b[1])
+        j = first[i]
+        box[i, 0], box[i, 1] = min(coords[j, 0], coords[j + 1, 0]), min(coords[j, 1], coords[j + 1, 1])
+        box[i, 2], box[i, 3] = max(coords[j, 0], coords[j + 1, 0]), max(coords[j, 1], coords[j + 1, 1])
     grid = boxes.grid(box)
     seen, found = np.full(len(first) + 1, -1, np.int32), np.empty(len(first) + 1, np.int32)
     q = 0
     while q < len(quads):
-        pair, begin, long = quad_pair[q], q, -1.0
+        pair, begin, long = np.int64(quad_pair[q]), q, -1.0
         ex, ey = 1.0, 0.0
         lx, ly, ux, uy = np.inf, np.inf, -np.inf, -np.inf
         while q < len(quads) and quad_pair[q] == pair:

@@ -341,7 +341,7 @@ def clashes(quads, block):
 @njit(cache=True, nogil=True)
 def _overlap(a, b):
     """False where a side of quad a, taken as a line, has b on its other side."""
-    x, y = a[:, 0].mean(), a[:, 1].mean()
+    x, y = 0.25 * (a[0, 0] + a[1, 0] + a[2, 0] + a[3, 0]), 0.25 * (a[0, 1] + a[1, 1] + a[2, 1] + a[3, 1])
     for v in range(4):
         ex, ey = a[(v + 1) % 4, 0] - a[v, 0], a[(v + 1) % 4, 1] - a[v, 1]
         long = np.sqrt(ex * ex + ey * ey)

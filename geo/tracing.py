@@ -13,6 +13,9 @@ from numba import njit
 _OFF_M = 1e-3
 """Corners of quads lie on their parcels' sides this exactly, or the walk is not to be trusted."""
 
+_ON_M = 1e-6
+"""A side this near is the one sought, m."""
+
 _CLIP_M = 0.5
 """Two quads of one pair may run over each other this far, at a bend; the former then ends where the latter begins."""
 
@@ -38,12 +41,17 @@ def oriented(coords, ring_at, hole):
 
 
 @njit(cache=True, nogil=True)
-def _placed(coords, ring_at, ring_first, ring_stop, ax, ay, bx, by):
-    """Ring on which the stretch from a to b lies, and where it begins and ends, in sides; ring -1: on none."""
+def _placed(coords, ring_at, ring_first, ring_stop, hint, ax, ay, bx, by):
+    """Ring on which the stretch from a to b lies, and where it begins and ends, in sides; ring -1: on none.
+
+    hint: int64[rings], the side of each ring found last: the next one sought is mostly near it.
+    """
     x, y = 0.5 * (ax + bx), 0.5 * (ay + by)
     best, best_ring, best_side = _OFF_M, -1, -1
     for r in range(ring_first, ring_stop):
-        for i in range(ring_at[r], ring_at[r + 1] - 1):
+        n = ring_at[r + 1] - ring_at[r] - 1
+        for k in range(n):
+            i = ring_at[r] + (hint[r] + ((k + 1) // 2 if k % 2 else -(k // 2))) % n  # to and fro
             px, py = coords[i, 0], coords[i, 1]
             ex, ey = coords[i + 1, 0] - px, coords[i + 1, 1] - py
             square = ex * ex + ey * ey
@@ -53,8 +61,13 @@ def _placed(coords, ring_at, ring_first, ring_stop, ax, ay, bx, by):
             off = np.hypot(x - px - t * ex, y - py - t * ey)
             if off < best:
                 best, best_ring, best_side = off, r, i
+            if best < _ON_M:
+                break
+        if best < _ON_M:
+            break
     if best_ring < 0:
         return -1, 0.0, 0.0
+    hint[best_ring] = best_side - ring_at[best_ring]
     px, py = coords[best_side, 0], coords[best_side, 1]
     ex, ey = coords[best_side + 1, 0] - px, coords[best_side + 1, 1] - py
     square = ex * ex + ey * ey
@@ -74,6 +87,12 @@ def _placed(coords, ring_at, ring_first, ring_stop, ax, ay, bx, by):
 
 
 @njit(cache=True, nogil=True)
+def _side_of(ring_at, ring, begin):
+    """The side that a place along a ring lies on, among the sides of all rings."""
+    return min(ring_at[ring] + np.int64(begin), ring_at[ring + 1] - 2)
+
+
+@njit(cache=True, nogil=True)
 def walks(coords, ring_at, parcel_ring, parcel_block, quads, left, right, blocks):
     """All closed walks of all blocks.
 
@@ -87,10 +106,11 @@ def walks(coords, ring_at, parcel_ring, parcel_block, quads, left, right, blocks
     bad = np.zeros(blocks, np.bool_)
     ring_block = np.empty(rings, np.int64)
     for p in range(len(parcel_block)):
-        ring_block[parcel_ring[p] : parcel_ring[p + 1]] = parcel_block[p]
+        for r in range(parcel_ring[p], parcel_ring[p + 1]):
+            ring_block[r] = parcel_block[p]
     # 1. the stretch that each quad takes on either parcel: 2q on the left one, 2q + 1 on the right one
     on, begin, end = np.empty(sides, np.int64), np.empty(sides), np.empty(sides)
-    many = np.zeros(rings + 1, np.int64)
+    many, hint = np.zeros(len(coords) + 1, np.int64), np.zeros(rings, np.int64)
     for s in range(sides):
         q, v = s // 2, 2 * (s % 2)
         p = left[q] if s % 2 == 0 else right[q]
@@ -99,6 +119,7 @@ def walks(coords, ring_at, parcel_ring, parcel_block, quads, left, right, blocks
             ring_at,
             parcel_ring[p],
             parcel_ring[p + 1],
+            hint,
             quads[q, v, 0],
             quads[q, v, 1],
             quads[q, v + 1, 0],
@@ -107,18 +128,18 @@ def walks(coords, ring_at, parcel_ring, parcel_block, quads, left, right, blocks
         if on[s] < 0:
             bad[parcel_block[p]] = True
         else:
-            many[on[s] + 1] += 1
-    for r in range(rings):
-        many[r + 1] += many[r]
-    # 2. stretches of each ring in walking order
-    order, place = np.empty(sides, np.int64), np.full(sides, -1, np.int64)
-    filled = many[:-1].copy()
+            many[_side_of(ring_at, on[s], begin[s]) + 1] += 1
+    # 2. stretches in walking order, ring by ring and side by side
+    for i in range(len(coords)):
+        many[i + 1] += many[i]
+    order, place, filled = np.empty(sides, np.int64), np.full(sides, -1, np.int64), many[:-1].copy()
     for s in range(sides):
         if on[s] < 0:
             continue
-        j = filled[on[s]]
-        filled[on[s]] += 1
-        while j > many[on[s]] and (
+        i = _side_of(ring_at, on[s], begin[s])
+        j = filled[i]
+        filled[i] += 1
+        while j > many[i] and (
             begin[order[j - 1]] > begin[s] or (begin[order[j - 1]] == begin[s] and end[order[j - 1]] > end[s])
         ):
             order[j] = order[j - 1]
@@ -126,18 +147,18 @@ def walks(coords, ring_at, parcel_ring, parcel_block, quads, left, right, blocks
         order[j] = s
     close = np.empty((sides, 2))  # where each stretch ends
     for s in range(sides):
-        close[s] = quads[s // 2, 2 * (s % 2) + 1]
-    for j in range(many[rings]):
+        close[s, 0], close[s, 1] = quads[s // 2, 2 * (s % 2) + 1, 0], quads[s // 2, 2 * (s % 2) + 1, 1]
+    for j in range(many[len(coords)]):
         s = order[j]
         place[s] = j
-        if j + 1 == many[on[s] + 1] or begin[order[j + 1]] >= end[s] - _AT:
+        if j + 1 == many[ring_at[on[s] + 1]] or begin[order[j + 1]] >= end[s] - _AT:
             continue
         after = order[j + 1]
-        corner = quads[after // 2, 2 * (after % 2)]
+        x, y = quads[after // 2, 2 * (after % 2), 0], quads[after // 2, 2 * (after % 2), 1]
         one_pair = left[s // 2] == left[after // 2] and right[s // 2] == right[after // 2]
-        if one_pair and np.hypot(close[s, 0] - corner[0], close[s, 1] - corner[1]) <= _CLIP_M:
+        if one_pair and np.hypot(close[s, 0] - x, close[s, 1] - y) <= _CLIP_M:
             end[s] = begin[after]
-            close[s] = corner
+            close[s, 0], close[s, 1] = x, y
         else:
             bad[ring_block[on[s]]] = True
     # 3. walk
@@ -152,38 +173,38 @@ def walks(coords, ring_at, parcel_ring, parcel_block, quads, left, right, blocks
     for r in range(rings):
         if bad[ring_block[r]]:
             continue
-        if many[r] == many[r + 1]:  # a ring that no quad touches
+        if many[ring_at[r]] == many[ring_at[r + 1]]:  # a ring that no quad touches
             for i in range(ring_at[r], ring_at[r + 1]):
-                points[k] = coords[i]
+                points[k, 0], points[k, 1] = coords[i, 0], coords[i, 1]
                 k += 1
             block[w] = ring_block[r]
             w += 1
             at[w] = k
             continue
-        for j in range(many[r], many[r + 1]):
+        for j in range(many[ring_at[r]], many[ring_at[r + 1]]):
             s = order[j]
             if done[s]:
                 continue
             while not done[s]:
                 done[s] = True
                 over = s + 1 if s % 2 == 0 else s - 1
-                points[k] = quads[s // 2, 2 * (s % 2)]
-                points[k + 1] = close[over]
+                points[k, 0], points[k, 1] = quads[s // 2, 2 * (s % 2), 0], quads[s // 2, 2 * (s % 2), 1]
+                points[k + 1, 0], points[k + 1, 1] = close[over, 0], close[over, 1]
                 k += 2
                 # along the other parcel to where its next stretch begins
                 ring = on[over]
                 first, n = ring_at[ring], ring_at[ring + 1] - ring_at[ring] - 1
                 after = place[over] + 1
-                if after == many[ring + 1]:
-                    after = many[ring]
+                if after == many[ring_at[ring + 1]]:
+                    after = many[first]
                 s = order[after]
                 stop = begin[s] if begin[s] >= end[over] - _AT else begin[s] + n
                 i = int(np.floor(end[over] + _AT)) + 1
                 while i < stop - _AT:
-                    points[k] = coords[first + i % n]
+                    points[k, 0], points[k, 1] = coords[first + i % n, 0], coords[first + i % n, 1]
                     k += 1
                     i += 1
-            points[k] = points[at[w]]
+            points[k, 0], points[k, 1] = points[at[w], 0], points[at[w], 1]
             k += 1
             block[w] = ring_block[r]
             w += 1
