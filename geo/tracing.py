@@ -8,7 +8,8 @@ the outline, the others are the holes where ridges cross. No two coordinates are
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from geo.compiled import kernel
 
 _OFF_M = 1e-3
 """Corners of quads lie on their parcels' sides this exactly, or the walk is not to be trusted."""
@@ -23,7 +24,7 @@ _AT = 1e-9
 """Places along a ring, counted in sides, that differ by less are one."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def oriented(coords, ring_at, hole):
     """The closed rings, outer ones counterclockwise and holes clockwise: the parcel lies to their left."""
     out = coords.copy()
@@ -40,18 +41,19 @@ def oriented(coords, ring_at, hole):
     return out
 
 
-@njit(cache=True, nogil=True)
-def _placed(coords, ring_at, ring_first, ring_stop, hint, ax, ay, bx, by):
+@kernel
+def _placed(coords, ring_at, ring_first, ring_stop, last, hint, ax, ay, bx, by):
     """Ring on which the stretch from a to b lies, and where it begins and ends, in sides; ring -1: on none.
 
-    hint: int64[rings], the side of each ring found last: the next one sought is mostly near it.
+    last: the ring found last; hint: int64[rings], the side of each found last: the next is mostly near it.
     """
     x, y = 0.5 * (ax + bx), 0.5 * (ay + by)
     best, best_ring, best_side = _OFF_M, -1, -1
-    for r in range(ring_first, ring_stop):
+    for k in range(ring_stop - ring_first):
+        r = ring_first + (last - ring_first + k) % (ring_stop - ring_first)
         n = ring_at[r + 1] - ring_at[r] - 1
-        for k in range(n):
-            i = ring_at[r] + (hint[r] + ((k + 1) // 2 if k % 2 else -(k // 2))) % n  # to and fro
+        for j in range(n):
+            i = ring_at[r] + (hint[r] + ((j + 1) // 2 if j % 2 else -(j // 2))) % n  # to and fro
             px, py = coords[i, 0], coords[i, 1]
             ex, ey = coords[i + 1, 0] - px, coords[i + 1, 1] - py
             square = ex * ex + ey * ey
@@ -86,13 +88,13 @@ def _placed(coords, ring_at, ring_first, ring_stop, hint, ax, ay, bx, by):
     return best_ring, base + begin, base + end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _side_of(ring_at, ring, begin):
     """The side that a place along a ring lies on, among the sides of all rings."""
     return min(ring_at[ring] + np.int64(begin), ring_at[ring + 1] - 2)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def walks(coords, ring_at, parcel_ring, parcel_block, quads, left, right, blocks):
     """All closed walks of all blocks.
 
@@ -110,7 +112,7 @@ def walks(coords, ring_at, parcel_ring, parcel_block, quads, left, right, blocks
             ring_block[r] = parcel_block[p]
     # 1. the stretch that each quad takes on either parcel: 2q on the left one, 2q + 1 on the right one
     on, begin, end = np.empty(sides, np.int64), np.empty(sides), np.empty(sides)
-    many, hint = np.zeros(len(coords) + 1, np.int64), np.zeros(rings, np.int64)
+    many, hint, last = np.zeros(len(coords) + 1, np.int64), np.zeros(rings, np.int64), parcel_ring[:-1].copy()
     for s in range(sides):
         q, v = s // 2, 2 * (s % 2)
         p = left[q] if s % 2 == 0 else right[q]
@@ -119,6 +121,7 @@ def walks(coords, ring_at, parcel_ring, parcel_block, quads, left, right, blocks
             ring_at,
             parcel_ring[p],
             parcel_ring[p + 1],
+            last[p],
             hint,
             quads[q, v, 0],
             quads[q, v, 1],
@@ -128,6 +131,7 @@ def walks(coords, ring_at, parcel_ring, parcel_block, quads, left, right, blocks
         if on[s] < 0:
             bad[parcel_block[p]] = True
         else:
+            last[p] = on[s]
             many[_side_of(ring_at, on[s], begin[s]) + 1] += 1
     # 2. stretches in walking order, ring by ring and side by side
     for i in range(len(coords)):
