@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from geo.compiled import kernel
 
 _MANY_CELLS = 1024
 """A box over more cells than this is tried against every other instead of being entered in all of them."""
@@ -11,7 +12,7 @@ _MANY_CELLS = 1024
 _PRIME_X, _PRIME_Y = 73856093, 19349663
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def grid(box):
     """Boxes float64[n, 4] (x and y least, x and y most) entered in every cell that they touch.
 
@@ -57,7 +58,7 @@ def grid(box):
     return x0, y0, cell, mask, at, entries, np.flatnonzero(big)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def near(key, lx, ly, ux, uy, box, cells, seen, found):
     """Boxes that meet the box (lx, ly, ux, uy): their number k, and they themselves in found[:k].
 

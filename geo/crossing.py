@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
-from numba import njit
 from numpy.typing import NDArray
 
 from geo import boxes
+from geo.compiled import kernel
 
 if TYPE_CHECKING:
     from geo.neighbours import Neighbours
@@ -67,7 +67,7 @@ def _near(nb: Neighbours, fixed: NDArray[np.object_]) -> NDArray[np.int64]:
     return np.flatnonzero(near)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _beside(quads, quad_pair, coords, first, beside, ends, near):
     """Mark the pairs within whose ridge, widened by beside and shortened by ends, a piece of a barrier runs.
 

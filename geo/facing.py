@@ -7,9 +7,9 @@ is what it faces: a parcel behind another one is never faced, however near it li
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from geo import boxes
+from geo.compiled import kernel
 
 RUN = 16
 """Sides per run. A run is the unit of the grid, so one parcel of 100,000 corners stays as cheap as many small."""
@@ -27,7 +27,7 @@ _SAME = 1e-9
 """Distances that differ by less are the same, m."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def runs(coords, ring_at, ring_parcel, ring_hole):
     """Cut rings into runs of at most RUN sides.
 
@@ -70,7 +70,7 @@ def runs(coords, ring_at, ring_parcel, ring_hole):
     return start, stop, parcel, turned, box, sharp
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sides_near(c, found, k, coords, start, stop, parcel, turned, box, sharp, gap, near, ends, owner):
     """Sides of the runs found that come within the gap of run c's box, parcel to their left; their number.
 
@@ -99,7 +99,7 @@ def _sides_near(c, found, k, coords, start, stop, parcel, turned, box, sharp, ga
     return sides
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sees(px, py, ex, ey, long, p, near, owner, sides, gap, overlap, span, side, faces):
     """All that stands within the gap before the side from (px, py) along (ex, ey); how many, 0 where none faces it.
 
@@ -141,7 +141,7 @@ def _sees(px, py, ex, ey, long, p, near, owner, sides, gap, overlap, span, side,
     return k if one_faces else 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _first_seen(span, faces, k, cuts, won, won_span):
     """Stretch by stretch, the nearest of k spans: won[i] from won_span[i, 0] to won_span[i, 1]; their number."""
     if k == 1:
@@ -177,7 +177,7 @@ def _first_seen(span, faces, k, cuts, won, won_span):
     return wins
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _crossed(ax, ay, bx, by, near, sides):
     """Whether the link from a to b, its ends left out, runs through one of the sides near."""
     for u in range(sides):
@@ -193,7 +193,7 @@ def _crossed(ax, ay, bx, by, near, sides):
     return False
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _ground(quad, p_first, side, lo, hi, hlo, hhi, across, loose_lo, loose_hi, reach, near, sides):
     """Corners of the ground between a side, from lo to hi along it, and the side across from it.
 
@@ -240,7 +240,7 @@ def _ground(quad, p_first, side, lo, hi, hlo, hhi, across, loose_lo, loose_hi, r
     quad[v, 0], quad[v, 1], quad[v + 1, 0], quad[v + 1, 1] = fx, fy, dx, dy
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add(row, lo, hi, hlo, hhi, gap):
     """Add the stretch from lo (hlo away) to hi (hhi away): its length and ground within the gap, all its ground."""
     least, most = max(min(hlo, hhi), 0.0), max(hlo, hhi, 0.0)
@@ -255,7 +255,7 @@ def _add(row, lo, hi, hlo, hhi, gap):
     row[1] += 0.5 * (least + most) * long
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _entry(other, sums, first, count, q):
     """Where parcel q stands among the sums from first to count, which stay ascending, and the new count."""
     j = count
@@ -271,7 +271,7 @@ def _entry(other, sums, first, count, q):
     return j, count + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def facing(coords, start, stop, parcel, turned, box, sharp, n, gap, reach, overlap):
     """All stretches that see each other, summed from each parcel to each other one.
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from numba import njit
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
 from geo import facing
+from geo.compiled import kernel
 from geo.crossing import crossing
 
 __all__ = ["Neighbours", "adjacency", "crossing", "field_units", "neighbours"]
@@ -74,7 +74,7 @@ def neighbours(geoms: NDArray[np.object_], max_gap_m: float = 1.5, min_facing_m:
     return Neighbours(left, right, facing_m, ridge_m2, quads[order], pair[order])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pairs(indptr, other, sums, girth, gap, least):
     """Both views of each pair made one; only pairs that face each other far enough."""
     n = len(indptr) - 1
@@ -107,7 +107,7 @@ def _pairs(indptr, other, sums, girth, gap, least):
     return left[:m], right[:m], facing_m[:m], ridge_m2[:m], pair_at
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pair_of(pair_at, right, near, far):
     """Index of the pair (near, far), -1 where it was not kept."""
     out = np.full(len(near), -1, np.int32)

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import shapely
-from numba import njit
 from numpy.typing import NDArray
 
 from geo import boxes, tracing
+from geo.compiled import kernel
 from geo.neighbours import Neighbours
 
 Shapes = NDArray[np.object_]
@@ -248,7 +248,7 @@ def _is_open(
     return stays
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def corners(coords, at, straight):
     """Closed rings without the corners that lie within straight (m) of the line through their neighbours.
 
@@ -310,7 +310,7 @@ def _one_part(parts: Shapes, part_of: NDArray[np.integer], n: int) -> Shapes:
     return united
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def clashes(quads, block):
     """Pairs of quads of different blocks that overlap, each once: int64[pairs, 2]."""
     n = len(quads)
@@ -338,7 +338,7 @@ def clashes(quads, block):
     return pairs[:count]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _overlap(a, b):
     """False where a side of quad a, taken as a line, has b on its other side."""
     x, y = 0.25 * (a[0, 0] + a[1, 0] + a[2, 0] + a[3, 0]), 0.25 * (a[0, 1] + a[1, 1] + a[2, 1] + a[3, 1])

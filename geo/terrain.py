@@ -14,12 +14,12 @@ import numpy as np
 import rasterio
 import shapely
 from affine import Affine
-from numba import njit
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from geo import crs as systems
+from geo.compiled import kernel
 from geo.errors import ChigaiError
 
 DRIVERS = ("GTiff", "HFA", "AAIGrid", "EHdr", "ENVI", "SRTMHGT")
@@ -232,7 +232,7 @@ def _flat(
     return points, at, ring_of.astype(np.int64)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def medians(points, at, ring, heights):
     """Median of the cells whose middles lie in each shape, by scan lines (even-odd over all its rings).
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
 
-from geo import crs, grids, zones
+from geo import crs, grids
 from geo.errors import ChigaiError
-from geo.reading import Loaded, Source, look, read, read_barriers
+from geo.reading import Loaded, Source, look, read, read_barriers, zones
 from tests.geo import badfiles
 
 UEDA = Path(__file__).parents[2].parent / "shared/data/ueda"

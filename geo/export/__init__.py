@@ -1,0 +1,144 @@
+"""The door out: a plan folder in the formats that others work with, without persons' data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyogrio.errors
+import xlsxwriter.exceptions
+
+from geo import plans
+from geo.errors import ChigaiError
+from geo.export import boundary_points, drawing, earth, vectors, workbook
+from geo.export.public import Outgoing, outgoing
+
+Writer = Callable[[Outgoing, Path], None]
+
+
+@dataclass(frozen=True)
+class Format:
+    """Suffixes that a file of this format may have, the usual one first, and who writes it."""
+
+    suffixes: tuple[str, ...]
+    write: Writer
+
+
+FORMATS: dict[str, Format] = {
+    "gpkg": Format((".gpkg",), vectors.write_gpkg),
+    "shp": Format((".shp", ".zip"), vectors.write_shp),
+    "geojson": Format((".geojson", ".json"), vectors.write_geojson),
+    "kml": Format((".kml",), earth.write),
+    "dxf": Format((".dxf",), drawing.write),
+    "txt": Format((".txt",), boundary_points.write),
+    "xlsx": Format((".xlsx",), workbook.write),
+}
+
+_STALE = (".sbn", ".sbx", ".qix", ".fix", ".idm", ".ind")
+"""Indexes that other programs leave beside a shapefile; they belong to the one that is replaced."""
+
+
+_FAILURES = (
+    OSError,
+    pyogrio.errors.DataSourceError,
+    pyogrio.errors.DataLayerError,
+    xlsxwriter.exceptions.XlsxFileError,
+)
+"""How the writers say that a disk is full or a place closed."""
+
+
+def export(folder: Path, fmt: str, out: Path, *, names: bool = False) -> None:
+    """Write the plan in `folder` to `out` in one of FORMATS; what is there goes once the new file is whole.
+
+    Never a household's name, consent or share. names: the parcels' own ids, marked 内部资料; otherwise random
+    ones. "shp" writes an archive where `out` ends with .zip, else a set of files beside it.
+    Raises ChigaiError: unknown format, suffix of another format, no such folder, no plan, disk full.
+    """
+    folder, out = Path(folder), Path(out)
+    chosen = _format(fmt)
+    _check_place(out, fmt, chosen)
+    tables = outgoing(plans.read(folder), internal=names)
+    part = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.part"
+    try:
+        part.mkdir()
+        # drivers look at the suffix, so a file that was asked for without one gets it while it is written
+        made = part / (out.name if out.suffix else out.name + chosen.suffixes[0])
+        chosen.write(tables, made)
+        if fmt == "shp" and made.suffix.lower() != ".zip":
+            _put_set(part, out.parent)
+        else:
+            _flush(made)
+            os.replace(made, out)
+    except _FAILURES as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise ChigaiError(
+            f"无法写出文件：{why}。",
+            f"The file cannot be written: {why}.",
+            do_zh="检查磁盘空间和写入权限，并关闭正在打开此文件的程序。",
+            do_en="Check disk space and rights, and close the program that has the file open.",
+            file=out,
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _format(fmt: str) -> Format:
+    if fmt not in FORMATS:
+        raise ChigaiError(
+            f"没有导出格式“{fmt}”。",
+            f"There is no export format '{fmt}'.",
+            do_zh=f"使用其中之一：{'、'.join(FORMATS)}。",
+            do_en=f"Use one of: {', '.join(FORMATS)}.",
+        )
+    return FORMATS[fmt]
+
+
+def _check_place(out: Path, fmt: str, chosen: Format) -> None:
+    if out.is_dir():
+        raise ChigaiError(
+            "输出位置是一个文件夹。",
+            "The output is a folder.",
+            do_zh=f"请给出文件名，例如 {out.name}/plan{chosen.suffixes[-1]}。",
+            do_en=f"Name a file, such as {out.name}/plan{chosen.suffixes[-1]}.",
+            file=out,
+        )
+    if not out.parent.is_dir():
+        raise ChigaiError(
+            f"输出文件夹“{out.parent.name}”不存在。",
+            f"The output folder '{out.parent.name}' does not exist.",
+            do_zh="先建立该文件夹，或换一个位置。",
+            do_en="Make the folder first, or name another place.",
+            file=out,
+        )
+    if out.suffix and out.suffix.lower() not in chosen.suffixes:
+        raise ChigaiError(
+            f"格式 {fmt} 的文件名不能以 {out.suffix} 结尾。",
+            f"A file of format {fmt} cannot end with {out.suffix}.",
+            do_zh=f"以 {' 或 '.join(chosen.suffixes)} 结尾，或换一种格式。",
+            do_en=f"End it with {' or '.join(chosen.suffixes)}, or choose another format.",
+            file=out,
+        )
+
+
+def _put_set(part: Path, folder: Path) -> None:
+    """Move a set of files into place, .shp last: a program that opens it finds the rest there."""
+    files = sorted(part.iterdir(), key=lambda p: (p.suffix == ".shp", p.name))
+    for file in files:
+        _flush(file)
+    for file in files:
+        if file.suffix == ".shp":
+            for suffix in _STALE:
+                (folder / file.name).with_suffix(suffix).unlink(missing_ok=True)
+        os.replace(file, folder / file.name)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
