@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 import cli
-from geo.findings import KINDS
+from geo.checking.findings import KINDS
 from geo.schemas import REASONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,7 +65,7 @@ def test_the_picture_of_the_map_is_small() -> None:
 def test_the_guide_explains_every_finding_and_every_reason() -> None:
     guide = (ROOT / "docs/guide.zh-CN.md").read_text("utf-8")
     told = set()
-    for path in [*(ROOT / "geo").glob("*.py"), *(ROOT / "planning").glob("*.py")]:
+    for path in [*(ROOT / "geo").rglob("*.py"), *(ROOT / "planning").rglob("*.py")]:
         for call in (
             node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)
         ):
@@ -78,3 +78,10 @@ def test_the_guide_explains_every_finding_and_every_reason() -> None:
                 told.add(ast.literal_eval(kind))
     explained = set(re.findall(r"^\| [^|]*`([a-z_]+)` \|", guide, re.MULTILINE))
     assert explained == {*KINDS, *told, *REASONS}
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/decisions.md"])
+def test_every_module_that_the_docs_name_exists(page: str) -> None:
+    named = re.findall(r"\b((?:geo|planning|tracking|ui)(?:[./][a-z_]+)+)", (ROOT / page).read_text("utf-8"))
+    paths = [ROOT / name.removesuffix(".py").replace(".", "/") for name in named]
+    assert [path for path in paths if not (path.is_dir() or path.with_suffix(".py").exists())] == []
