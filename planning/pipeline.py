@@ -153,7 +153,7 @@ def plan_checked(
     )
 
     clock.stage("outlines")
-    outline = outlines(geoms, label, nb)
+    outline = outlines(geoms, label, nb, ~fenced, parameters.ridge_max_gap_m.value)
     label, outline = _large_enough(label, outline, minimum_mu)
     why[(label < 0) & (why == None)] = "left_over"  # noqa: E711 — elementwise
     blocks = tables.blocks_table(parcels, label, outline, nb, angle, minimum_mu, parameters)
@@ -238,23 +238,29 @@ def _neighbours(
     parcels["field_unit"] = unit[order].astype(np.int64)
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
-    return _moved(nb, place), fenced, parcels
+    return *_moved(nb, fenced, place), parcels
 
 
-def _moved(nb: Neighbours, place: npt.NDArray[np.int32]) -> Neighbours:
-    """The same pairs once row i stands at place[i]; the lesser row stays on the left."""
+def _moved(nb: Neighbours, fenced: Bools, place: npt.NDArray[np.int32]) -> tuple[Neighbours, Bools]:
+    """The same pairs once row i stands at place[i]: again left < right, and sorted by both."""
     a, b = place[nb.left], place[nb.right]
     turned = a > b
+    left, right = np.minimum(a, b), np.maximum(a, b)
+    order = np.lexsort((right, left))
+    pair = np.empty(len(order), np.int32)
+    pair[order] = np.arange(len(order), dtype=np.int32)
     # a quad's first two corners lie on the left parcel: the sides change places with the rows
     quads = np.where(turned[nb.quad_pair][:, None, None], nb.quads[:, [2, 3, 0, 1]], nb.quads)
-    return Neighbours(
-        left=np.minimum(a, b),
-        right=np.maximum(a, b),
-        facing_m=nb.facing_m,
-        ridge_m2=nb.ridge_m2,
-        quads=quads,
-        quad_pair=nb.quad_pair,
+    quad_order = np.argsort(pair[nb.quad_pair], kind="stable")
+    moved = Neighbours(
+        left=left[order],
+        right=right[order],
+        facing_m=nb.facing_m[order],
+        ridge_m2=nb.ridge_m2[order],
+        quads=quads[quad_order],
+        quad_pair=pair[nb.quad_pair][quad_order],
     )
+    return moved, fenced[order]
 
 
 def _blocks(
