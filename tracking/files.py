@@ -16,7 +16,7 @@ from typing import Any
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from geo.errors import ChigaiError
-from geo.source import Source
+from geo.reading.source import Source
 
 MB = 1_000_000
 SUFFIXES = (".zip", ".gpkg", ".geojson", ".json", ".parquet", ".fgb", ".shp")

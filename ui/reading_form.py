@@ -8,9 +8,9 @@ from typing import Any
 
 import streamlit as st
 
-from geo import mapping, preview
 from geo.errors import ChigaiError
-from geo.preview import Preview
+from geo.reading import mapping, preview
+from geo.reading.preview import Preview
 from tracking import files
 from ui import numbers, parts, progress, safe
 

@@ -94,7 +94,8 @@ def test_what_the_pages_ask_for_is_there_and_nothing_is_there_in_vain() -> None:
 
 
 def test_every_state_stage_and_field_that_the_code_knows_has_its_words() -> None:
-    from geo import mapping, schemas
+    from geo import schemas
+    from geo.reading import mapping
     from ui import progress
 
     wanted = {f"job.{s}" for s in (*JOB_STATES, *jobs.KINDS)}
