@@ -8,7 +8,6 @@ import re
 import shutil
 import socket
 import uuid
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -152,7 +151,8 @@ def check(
     ] = None,
 ) -> None:
     """检查数据，能修的修，修不了的列出。 Check the data: what was found, and what was done with it."""
-    from geo import boundaries, checking, reading
+    from geo import checking
+    from planning.inputs import Request, read_and_check
 
     screen: Screen = ctx.obj
     source = _source(parcels, layer, where, crs, encoding, pairs)
@@ -165,19 +165,10 @@ def check(
             file=out,
         )
     with screen.progress() as progress:
-        progress("read", 0.0)
-        loaded = reading.read(source)
-        lines = loaded.barriers
-        if barriers is not None:
-            lines, notes = reading.read_barriers(reading.Source(barriers), loaded.crs)
-            loaded = replace(loaded, findings=[*loaded.findings, *notes])
-        progress("check", 0.4)
-        checked = checking.check(
-            loaded,
-            dem=dem,
-            counties=boundaries.load(),
-            barriers=lines,
-            progress=lambda fraction: progress("check", 0.4 + 0.6 * fraction),
+        request = Request(source=source, barriers=barriers, dem=dem)
+        share = {"read": (0.0, 0.4), "check": (0.4, 0.6)}
+        _, _, checked = read_and_check(
+            request, lambda stage, fraction: progress(stage, share[stage][0] + share[stage][1] * fraction)
         )
     rows = checking.summary(checked)
     if out is not None:
@@ -185,7 +176,7 @@ def check(
     if as_json:
         typer.echo(json.dumps(_check_report(checked, rows), ensure_ascii=False, indent=1, allow_nan=False))
         return
-    print_findings(screen, rows)
+    print_findings(screen, rows, checked.findings)
     screen.say(
         f"读入 {checked.area_in_mu:,.1f} 亩，可规划 {len(checked.parcels):,} 块 {checked.parcels.area_mu.sum():,.1f} 亩，"
         f"剔除 {len(checked.left_out):,} 块 {checked.area_left_out_mu:,.1f} 亩。",

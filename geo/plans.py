@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,9 +93,10 @@ def read(folder: Path) -> Plan:
     return Plan(**frames, shares=shares, barriers=barriers, meta=meta)
 
 
-def write(plan: Plan, folder: Path) -> Path:
+def write(plan: Plan, folder: Path, finish: Callable[[], None] | None = None) -> Path:
     """Write the plan beside `folder`, flush it, and rename it into place; a killed write leaves no half plan.
 
+    finish: called once the tables are written and before plan.json is, to say in `plan.meta` how long all took.
     An older plan at `folder` goes only once the new one is whole. Raises ChigaiError where `folder` holds
     something that is not a plan, and pandera's SchemaError where a table is not as DESIGN §4 says.
     """
@@ -113,6 +115,8 @@ def write(plan: Plan, folder: Path) -> Path:
         if plan.barriers is not None:
             _write_geo(plan.barriers, part / "barriers.parquet")
         pq.write_table(pa.Table.from_pandas(plan.shares, preserve_index=False), part / "shares.parquet")
+        if finish is not None:
+            finish()
         text = json.dumps(plan.meta, ensure_ascii=False, indent=1, sort_keys=False, allow_nan=False)
         (part / MANIFEST).write_text(text + "\n", "utf-8")
         for path in part.iterdir():

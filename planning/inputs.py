@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
-from geo import reading, schemas
+from geo import boundaries, checking, reading, schemas
+from geo.checking import Checked
 from geo.errors import ChigaiError
 from geo.reading import Loaded, Source
 from geo.schemas import Finding
@@ -30,18 +31,36 @@ class Request:
     seed: int = 1
 
 
-def barriers_of(request: Request, loaded: Loaded) -> tuple[gpd.GeoDataFrame | None, list[Finding]]:
-    """Barriers of the parcels' own file and of the file given for them, in the plan's CRS."""
+def read_and_check(
+    request: Request, progress: Callable[[str, float], None] | None = None
+) -> tuple[Loaded, gpd.GeoDataFrame | None, Checked]:
+    """The parcels as read, the barriers (their own file's and those given with them), and the parcels checked.
+
+    The findings of the barriers are among those of the check. progress(stage, fraction of that stage): the
+    stages are read and check; what it raises stops the work.
+    """
+    tell = progress or (lambda stage, fraction: None)
+    tell("read", 0.0)
+    loaded = reading.read(request.source)
     frames = [] if loaded.barriers is None else [loaded.barriers]
-    found: list[Finding] = []
     if request.barriers is not None:
         given, found = reading.read_barriers(Source(request.barriers), loaded.crs)
         frames.append(given)
-    if not frames:
-        return None, found
-    columns = list(schemas.BARRIERS.columns)
-    table = pd.concat([f[columns] for f in frames], ignore_index=True)
-    return gpd.GeoDataFrame(table, geometry="geometry", crs=loaded.crs), found
+        loaded = replace(loaded, findings=[*loaded.findings, *found])
+    barriers = None
+    if frames:
+        columns = list(schemas.BARRIERS.columns)
+        table = pd.concat([f[columns] for f in frames], ignore_index=True)
+        barriers = gpd.GeoDataFrame(table, geometry="geometry", crs=loaded.crs)
+    tell("check", 0.0)
+    checked = checking.check(
+        loaded,
+        dem=request.dem,
+        counties=boundaries.load(),
+        barriers=barriers,
+        progress=lambda fraction: tell("check", fraction),
+    )
+    return loaded, barriers, checked
 
 
 def known_counties(

@@ -15,7 +15,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from geo import boundaries, checking, plans, reading, schemas, terrain
+from geo import plans, schemas, terrain
 from geo.crossing import crossing
 from geo.frames import boxes, directions
 from geo.neighbours import Neighbours, adjacency, field_units, neighbours
@@ -24,7 +24,7 @@ from geo.plans import Plan
 from geo.schemas import MU_M2
 from planning import tables
 from planning.blocks import Fields, Rules, join
-from planning.inputs import Request, barriers_of, inputs_of, known_counties, together
+from planning.inputs import Request, inputs_of, known_counties, read_and_check, together
 from planning.programme import Parameters, Programme, load
 from planning.reach import reachable, reasons
 from planning.sites import sites
@@ -61,6 +61,12 @@ class _Clock:
         self._stage, self._since = name, time.perf_counter()
         self.within(0.0)
 
+    def at(self, stage: str, fraction: float) -> None:
+        """Where a stage stands, 0..1; the first word of a stage begins it."""
+        if stage != self._stage:
+            self.stage(stage)
+        self.within(fraction)
+
     def within(self, fraction: float) -> None:
         names = list(STAGES)
         before = sum(STAGES[n] for n in names[: names.index(self._stage)])
@@ -84,19 +90,12 @@ def run(request: Request, out: Path, progress: Progress | None = None) -> Plan:
     parameters = programme.parameters.with_values(**request.overrides)
     clock = _Clock(progress)
 
-    clock.stage("read")
-    loaded = reading.read(request.source)
-    barriers, found = barriers_of(request, loaded)
-
-    clock.stage("check")
-    checked = checking.check(
-        loaded, dem=request.dem, counties=boundaries.load(), barriers=barriers, progress=clock.within
-    )
+    loaded, barriers, checked = read_and_check(request, clock.at)
     kept, strangers = known_counties(checked.parcels, programme, request.source.path)
     plan = plan_checked(kept, barriers, request.dem, programme, parameters, request.seed, clock)
 
     clock.stage("write")
-    more = schemas.findings_frame(found + strangers, kept.crs)
+    more = schemas.findings_frame(strangers, kept.crs)
     plan.findings = together(more, checked.findings)
     left_out_mu = checked.area_left_out_mu + sum(f.area_mu for f in strangers)
     plan.meta |= {
@@ -108,10 +107,14 @@ def run(request: Request, out: Path, progress: Progress | None = None) -> Plan:
         },
         "findings": {str(k): int(v) for k, v in plan.findings.kind.value_counts().items()},
     }
-    clock.end()
-    plan.meta["seconds"] = clock.seconds
     plan.meta = {"id": out.name, "created": datetime.now(UTC).isoformat(timespec="seconds")} | plan.meta
-    plans.write(plan, out)
+
+    def finish() -> None:
+        clock.within(0.9)
+        clock.end()
+        plan.meta["seconds"] = clock.seconds
+
+    plans.write(plan, out, finish)
     clock.within(1.0)
     return plan
 

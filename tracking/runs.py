@@ -7,29 +7,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from geo import boundaries, checking, reading
+from geo import checking
 from planning import pipeline
+from planning.inputs import Request, read_and_check
 from tracking import files
 from tracking.jobs import Progress, Work
 
 
 def check(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
     """Read and check parcels. request: name, source (see `files.source`), barriers and dem (references or null)."""
-    progress("read", 0.0)
     asked = files.source(request["source"], home)
-    loaded = reading.read(asked)
-    barriers = loaded.barriers
-    if request.get("barriers"):
-        given = reading.Source(files.path(home, request["barriers"]))
-        barriers, _ = reading.read_barriers(given, loaded.crs)
-    progress("check", 0.3)
-    done = checking.check(
-        loaded,
+    inputs = Request(
+        source=asked,
+        barriers=files.path(home, request["barriers"]) if request.get("barriers") else None,
         dem=files.path(home, request["dem"]) if request.get("dem") else None,
-        counties=boundaries.load(),
-        barriers=barriers,
-        progress=lambda fraction: progress("check", 0.3 + 0.6 * fraction),
     )
+
+    def tell(stage: str, fraction: float) -> None:
+        progress(stage, 0.3 * fraction if stage == "read" else 0.3 + 0.6 * fraction)
+
+    loaded, barriers, done = read_and_check(inputs, tell)
     progress("write", 0.9)
     made = home / "jobs" / job_id / "out" / job_id
     made.mkdir(parents=True)
