@@ -35,7 +35,7 @@ TARGETS: dict[str, Look] = {
         "#56B4E9",
         "lines",
         "◐",
-        "可以达到：池块够，示范点不够大",
+        "可以达到：大池够，示范点不够大",
         "within reach: blocks suffice, sites too small",
     ),
     "short": Look("#D55E00", "cross", "○", "不足任务", "short of the target"),

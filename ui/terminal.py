@@ -189,31 +189,37 @@ def _unforeseen(error: Exception) -> str:
     return f"{zh}日志：{path}\n{en} Log: {path}"
 
 
-def print_findings(screen: Screen, rows: pd.DataFrame) -> None:
-    """One line a kind of finding, as geo.checking.summary gives them."""
+def print_findings(screen: Screen, rows: pd.DataFrame, every: pd.DataFrame | None = None) -> None:
+    """One line a kind of finding, as geo.checking.summary gives them; then what concerns a file as a whole.
+
+    every: the findings themselves, whose messages say more than the title of their kind.
+    """
     heads = [
         ("问题", "finding"),
         ("程度", "severity"),
         ("处理", "done"),
         ("个数", "count"),
         ("面积 亩", "area mu"),
-        ("说明", "what it is"),
     ]
+    lang = screen.lang.value
     cells = [
         [
-            row["kind"],
+            row[lang],
             palette.SEVERITIES[row["severity"]].name(screen.lang),
-            Words(screen.lang.value)(f"action.{row['action']}"),
+            Words(lang)(f"action.{row['action']}"),
             numbers.plain(row["count"]),
-            numbers.mu(row["area_mu"], screen.lang.value, unit=False),
-            screen.pick(row["zh"], row["en"]),
+            numbers.mu(row["area_mu"], lang, unit=False),
         ]
         for row in rows.to_dict("records")
     ]
-    if cells:
-        screen.table(("检查结果", "What the check found"), heads, cells)
-    else:
+    if not cells:
         screen.say("没有发现问题。", "Nothing was found.")
+        return
+    screen.table(("检查结果", "What the check found"), heads, cells)
+    if every is not None:
+        whole = every.loc[every["row"].isna(), lang]
+        for message in whole[~whole.isin(rows[lang])].drop_duplicates():
+            screen.out.print(plain(f"· {message}"), soft_wrap=True)
 
 
 def print_counties(screen: Screen, meta: dict[str, Any]) -> None:

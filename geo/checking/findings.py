@@ -208,9 +208,9 @@ def summarise(findings: pd.DataFrame) -> pd.DataFrame:
         count=("kind", "size"), area_mu=("area_mu", "sum"), zh=("zh", "first"), en=("en", "first")
     ).reset_index()
     for lang in ("zh", "en"):
+        # what is found in the reading has no title: it is said once a file, by its own message
         titles = table["kind"].map({k: getattr(v, lang) for k, v in KINDS.items()})
-        # a lone finding says more by its own message than by the title of its kind
-        table[lang] = table[lang].where((table["count"] == 1) | titles.isna(), titles)
+        table[lang] = titles.where(titles.notna(), table[lang])
     worst = table["severity"].map({s: i for i, s in enumerate(SEVERITIES)})
     known = table["kind"].map({k: i for i, k in enumerate(KINDS)}).fillna(-1)
     return table.iloc[np.lexsort((known, worst))].reset_index(drop=True)[columns]

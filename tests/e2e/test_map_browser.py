@@ -163,7 +163,7 @@ def test_a_click_tells_of_a_hostile_name_as_text(browser: Any, address: str, lay
 def test_a_click_from_afar_tells_as_text_too(browser: Any, address: str, layer: str) -> None:
     visit = Visit(browser, address, maps.plan_map_url("probe"))
     told = visit.click_on(layer)
-    expected = "状态" if layer == "counties" else "池块数"
+    expected = "状态" if layer == "counties" else "大池数"
     assert expected in told
     visit.close()
 
@@ -183,7 +183,7 @@ def test_hostile_county_names_are_labels_options_and_titles_as_text(browser: Any
     labels = visit.page.locator(".cg-county").all_inner_texts()
     assert map_home.ATTACKS[2] in labels and map_home.ATTACKS[1] in labels
     options = visit.page.locator(".cg-select option").all_inner_texts()
-    assert options == ["全部县区", map_home.ATTACKS[2], map_home.ATTACKS[1]]
+    assert options == ["全部县（市、区）", map_home.ATTACKS[2], map_home.ATTACKS[1]]
     assert visit.page.title().startswith(map_home.ATTACKS[2])
     visit.close()
 
@@ -248,7 +248,7 @@ def test_before_and_after_stand_together_and_move_together(
         "chigai.views.map(v => [v.map.getCenter().lat, v.map.getCenter().lng, v.map.getZoom()])"
     )
     assert centres[0] == pytest.approx(centres[1], abs=1e-4)
-    assert visit.page.locator(".cg-title").all_inner_texts() == ["改造前：现有地块", "改造后：大池池块"]
+    assert visit.page.locator(".cg-title").all_inner_texts() == ["改造前：现有地块", "改造后：大池"]
     visit.close()
 
 

@@ -55,6 +55,17 @@ def test_markup_in_data_is_shown_as_it_is() -> None:
     assert "[red]编号[/red]" in out.getvalue() and "\x1b" not in out.getvalue()
 
 
+def test_a_kind_goes_by_its_title_and_a_file_has_its_own_words() -> None:
+    shown, out, _ = screen(Lang.zh)
+    columns = ["kind", "severity", "action", "count", "area_mu", "zh", "en"]
+    rows = pd.DataFrame([["z_dropped", "info", "mended", 1, 0.0, "带高程值", "heights"]], columns=columns)
+    every = pd.DataFrame({"row": [pd.NA], "zh": ["三个图形的高程值已去掉"], "en": ["three"]})
+    terminal.print_findings(shown, rows, every)
+    told = out.getvalue()
+    assert "带高程值" in told and "三个图形的高程值已去掉" in told
+    assert "z_dropped" not in told
+
+
 def test_a_log_has_one_line_a_stage() -> None:
     shown, _, err = screen(Lang.en)
     with shown.progress() as progress:

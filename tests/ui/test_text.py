@@ -11,7 +11,7 @@ import pytest
 
 from planning import programme
 from tracking import figures, jobs, targets
-from ui import palette, text
+from ui import map_text, palette, text
 
 UI = Path(text.__file__).parent
 PAGES = ("main", "overview", "parcels", "plan", "plan_form", "parts", "progress", "reading_form")
@@ -109,6 +109,13 @@ def test_every_state_stage_and_field_that_the_code_knows_has_its_words() -> None
         f"plan.confidence_{p.confidence}" for p in programme.load("jixi-2020-8").parameters.items().values()
     }
     assert wanted <= set(text.TEXTS)
+
+
+def test_a_block_is_never_called_by_the_word_for_a_parcel() -> None:
+    said = [pair[0] for pair in (*text.TEXTS.values(), *map_text.TEXTS.values())]
+    looks = (palette.TARGETS, palette.BLOCKS, palette.REASONS, palette.PARCELS)
+    said += [look.zh for book in looks for look in book.values()]
+    assert [s for s in said if "池块" in s or "县区" in s] == []
 
 
 def test_every_state_of_a_county_has_one_look_for_map_and_table() -> None:

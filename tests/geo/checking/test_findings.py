@@ -45,5 +45,6 @@ def test_the_summary_counts_and_adds_up():
     assert table["kind"].tolist() == ["too_large", "sliver", "z_dropped"]
     assert table["count"].tolist() == [1, 3, 1]
     assert np.isclose(table["area_mu"][1], 0.6)
-    # many rows go by the title of their kind, a lone one by its own message
-    assert table["zh"].tolist()[1:] == [KINDS["sliver"].zh, "三个"]
+    # a kind goes by its title, however many there are
+    assert table["zh"].tolist() == [KINDS[kind].zh for kind in table["kind"]]
+    assert table["en"].tolist() == [KINDS[kind].en for kind in table["kind"]]
