@@ -11,12 +11,15 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from geo import boundaries, checking, reading, schemas
+from geo import boundaries, checking, plans, reading, schemas
 from geo.checking import Checked
 from geo.errors import ChigaiError
 from geo.reading import Loaded, Source
 from geo.schemas import Finding
 from planning.programme import Programme
+
+DEMO = "demo"
+"""The demo region: its folder below CHIGAI_HOME, and its name in plan.json."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,12 @@ def together(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFr
         return second
     both = pd.concat([first, second[list(schemas.FINDING_COLUMNS)]], ignore_index=True)
     return gpd.GeoDataFrame(both, geometry="geometry", crs=second.crs)
+
+
+def name_of(request: Request) -> str:
+    """What the paddies go by in a list of plans: DEMO for the demo region of CHIGAI_HOME, else the file's name."""
+    path = request.source.path
+    return DEMO if path.resolve().parent == (plans.home() / DEMO).resolve() else path.name
 
 
 def inputs_of(request: Request, loaded: Loaded) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from geo.plans import Plan
 from geo.schemas import MU_M2
 from planning import tables
 from planning.blocks import Fields, Rules, join
-from planning.inputs import Request, inputs_of, known_counties, read_and_check, together
+from planning.inputs import Request, inputs_of, known_counties, name_of, read_and_check, together
 from planning.programme import Parameters, Programme, load
 from planning.reach import reachable, reasons
 from planning.sites import sites
@@ -107,7 +107,12 @@ def run(request: Request, out: Path, progress: Progress | None = None) -> Plan:
         },
         "findings": {str(k): int(v) for k, v in plan.findings.kind.value_counts().items()},
     }
-    plan.meta = {"id": out.name, "created": datetime.now(UTC).isoformat(timespec="seconds")} | plan.meta
+    made = {
+        "id": out.name,
+        "name": name_of(request),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    plan.meta = made | plan.meta
 
     def finish() -> None:
         clock.within(0.9)

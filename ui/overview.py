@@ -43,7 +43,7 @@ def page(ctx: parts.Context) -> None:
             "plan",
             t("overview.plan"),
             list(by_then),
-            lambda folder: parts.plan_label(by_then[folder], ctx.lang),
+            lambda folder: parts.plan_label(by_then[folder], t),
             help=t("overview.plan_help"),
         )
     meta = by_then[chosen]

@@ -42,7 +42,7 @@ def _result(ctx: parts.Context, sets: dict[str, dict[str, Any]]) -> None:
             "data",
             t("parcels.shown"),
             list(sets),
-            lambda i: parts.parcels_label(sets[i], lang),
+            lambda i: parts.parcels_label(sets[i], t),
             help=t("parcels.shown_help"),
         )
     manifest = sets[chosen]

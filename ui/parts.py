@@ -15,6 +15,7 @@ import streamlit as st
 from geo import plans
 from geo.errors import ChigaiError
 from planning import programme
+from planning.inputs import DEMO
 from planning.programme import Programme, Unit
 from tracking.targets import Standing
 from ui import numbers, palette, safe
@@ -300,14 +301,24 @@ def plan_metas(home: Path) -> list[dict[str, Any]]:
     return found
 
 
-def plan_label(meta: Mapping[str, Any], lang: str) -> str:
-    """A plan in a list: when it was made, from what, how much it reaches."""
+def data_name(name: str, t: Words) -> str:
+    """What data go by on the screen: the demo region in the page's language, any other by the file's name."""
+    return t("read.demo_name") if name == DEMO else name
+
+
+def plan_name(meta: Mapping[str, Any], t: Words) -> str:
+    """What a plan is made from."""
     inputs = [i["name"] for i in meta.get("inputs", []) if i.get("role") == "parcels"]
-    area = numbers.mu(meta.get("totals", {}).get("compliant_mu"), lang)
-    return " · ".join([numbers.moment(meta["created"]), *inputs[:1], area])
+    return data_name(str(meta.get("name") or next(iter(inputs), "")), t)
 
 
-def parcels_label(manifest: Mapping[str, Any], lang: str) -> str:
+def plan_label(meta: Mapping[str, Any], t: Words) -> str:
+    """A plan in a list: when it was made, from what, how much it reaches."""
+    area = numbers.mu(meta.get("totals", {}).get("compliant_mu"), t.lang)
+    return " · ".join(filter(None, [numbers.moment(meta["created"]), plan_name(meta, t), area]))
+
+
+def parcels_label(manifest: Mapping[str, Any], t: Words) -> str:
     """A set of checked parcels in a list."""
-    area = numbers.mu(manifest["area"]["usable_mu"], lang)
-    return f"{manifest['name']} · {area} · {numbers.moment(manifest['created'])}"
+    area = numbers.mu(manifest["area"]["usable_mu"], t.lang)
+    return f"{data_name(manifest['name'], t)} · {area} · {numbers.moment(manifest['created'])}"

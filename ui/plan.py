@@ -57,7 +57,7 @@ def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
         "plan",
         t("plan.shown"),
         list(by_id),
-        lambda i: parts.plan_label(by_id[i], lang),
+        lambda i: parts.plan_label(by_id[i], t),
         help=t("plan.shown_help"),
     )
     meta = by_id[chosen]
@@ -300,12 +300,11 @@ def _earlier(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
     ]
     rows = []
     for m in metas:
-        names = [i["name"] for i in m.get("inputs", []) if i.get("role") == "parcels"]
         totals = m["totals"]
         rows.append(
             [
                 f"<b>{numbers.moment(m['created'])}</b>",
-                safe.text(names[0] if names else ""),
+                safe.text(parts.plan_name(m, t)),
                 numbers.mu(totals["parcels_mu"], lang, False),
                 numbers.mu(totals["compliant_mu"], lang, False),
                 numbers.mu(totals["site_mu"], lang, False),

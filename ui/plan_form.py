@@ -22,7 +22,7 @@ def show(ctx: parts.Context) -> None:
         "data",
         t("plan.data"),
         list(checked),
-        lambda i: parts.parcels_label(checked[i], ctx.lang),
+        lambda i: parts.parcels_label(checked[i], t),
         help=t("plan.data_help"),
     )
     if not checked[data]["request"].get("dem"):

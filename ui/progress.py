@@ -77,7 +77,9 @@ def _watch(ctx: parts.Context, kind: str, job_id: str) -> None:
     with st.container(border=True):
         since = numbers.span(job.started or job.created, None, ctx.lang)
         words = t(f"job.{job.state}", what=t(f"job.{kind}"))
-        parts.heading(words, t("job.since", name=job.name, since=since) if job.name else since)
+        parts.heading(
+            words, t("job.since", name=parts.data_name(job.name, t), since=since) if job.name else since
+        )
         st.progress(job.fraction)
         # a worker that is only just waking is about to read
         now = (

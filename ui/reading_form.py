@@ -11,10 +11,11 @@ import streamlit as st
 from geo.errors import ChigaiError
 from geo.reading import mapping, preview
 from geo.reading.preview import Preview
+from planning.inputs import DEMO
 from tracking import files
 from ui import numbers, parts, progress, safe
 
-UPLOAD, DEMO = "upload", "demo"
+UPLOAD = "upload"
 SAMPLE_ROWS = 5
 ROLES = {"parcels": files.SUFFIXES, "barriers": files.SUFFIXES, "dem": files.RASTERS}
 
@@ -41,7 +42,7 @@ def show(ctx: parts.Context) -> None:
     with parts.refusals(t):
         source, ready = _source(ctx, given["parcels"])
         if st.button(t("read.start"), type="primary", key="start_check", disabled=not ready):
-            name = given["parcels"].partition("/")[2] if where == UPLOAD else t("read.demo_name")
+            name = given["parcels"].partition("/")[2] if where == UPLOAD else DEMO
             request = {
                 "name": name,
                 "source": source,

@@ -15,6 +15,7 @@ from geo.errors import CancelledError, ChigaiError
 from geo.neighbours import neighbours
 from geo.schemas import MU_M2
 from planning import programme as programmes
+from planning.inputs import name_of
 from planning.pipeline import STAGES, Request, block_minimums, plan_checked, run
 
 
@@ -231,3 +232,14 @@ def test_plan_json_is_plain_json_and_tells_where_it_comes_from(plan_folder):
     assert all(len(i["sha256"]) == 64 for i in meta["inputs"])
     assert meta["parameters"]["max_mu"] == 50
     assert set(meta["seconds"]) == set(STAGES)
+
+
+def test_a_plan_is_named_after_its_file_or_the_demo_region(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHIGAI_HOME", str(tmp_path / "home"))
+    for folder, name in (("home/demo", "demo"), ("home/files/ab", "鸡东DK.zip"), ("demo", "鸡东DK.zip")):
+        assert name_of(Request(reading.Source(tmp_path / folder / "鸡东DK.zip"))) == name
+    # a demo region kept elsewhere and linked to is the demo region all the same
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "demo").symlink_to(tmp_path / "elsewhere")
+    assert name_of(Request(reading.Source(tmp_path / "elsewhere" / "parcels.gpkg"))) == "demo"

@@ -310,6 +310,18 @@ def test_an_address_opens_its_plan_and_county(home: Path) -> None:
     assert "/plan/new?" in at.get("iframe")[0].proto.src
 
 
+def test_plans_and_parcels_of_the_demo_region_are_called_so_in_the_pages_language(home: Path) -> None:
+    t = {lang: text.Words(lang) for lang in text.LANGUAGES}
+    meta = {"created": "2026-11-22T00:51:46+00:00", "totals": {"compliant_mu": 225_963.0}}
+    inputs = [{"role": "dem", "name": "dem.tif"}, {"role": "parcels", "name": "鸡东DK.zip"}]
+    assert parts.plan_label({**meta, "name": "demo"}, t["zh"]) == "2026-11-22 08:51 · 演示区 · 225,963 亩"
+    assert "Demo region" in parts.plan_label({**meta, "name": "demo", "inputs": inputs}, t["en"])
+    assert "鸡东DK.zip" in parts.plan_label({**meta, "name": "鸡东DK.zip"}, t["zh"])
+    assert "鸡东DK.zip" in parts.plan_label({**meta, "inputs": inputs}, t["zh"])
+    assert parts.parcels_label(files.manifest(home, checked_parcels(home)), t["en"]).startswith("DK.zip · 98")
+    assert parts.data_name("demo", t["en"]) == "Demo region"
+
+
 def test_a_plan_shows_before_and_after_its_cost_and_why_the_rest_stays(home: Path) -> None:
     small_plan(home / "plans" / "one")
     at = opened("plan")
