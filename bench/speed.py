@@ -122,13 +122,15 @@ def greedy(plan: Plan) -> tuple[float, float, float]:
     for seed in np.argsort(level, kind="stable"):
         if taken[seed]:
             continue
-        block, total, low = [seed], area[seed], level[seed]
+        block, total, low, high = [seed], area[seed], level[seed], level[seed]
         edge_of = {int(q): ridge[e] for q, e in _around(seed, indptr, other, edge) if not taken[q]}
         while total < least[seed] and edge_of:
             near = min(edge_of, key=lambda q: level[q])
             gained = area[near] + edge_of.pop(near)
-            if level[near] - low > rules["max_step_m"] or total + gained > rules["max_mu"] * MU_M2:
-                break
+            span = max(high, level[near]) - min(low, level[near])
+            if span > rules["max_step_m"] or total + gained > rules["max_mu"] * MU_M2:
+                continue
+            low, high = min(low, level[near]), max(high, level[near])
             block.append(near)
             total += gained
             inside = set(block)
