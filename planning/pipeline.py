@@ -17,6 +17,7 @@ import shapely
 
 from geo import plans, schemas, terrain
 from geo.crossing import crossing
+from geo.errors import ChigaiError
 from geo.frames import boxes, directions
 from geo.neighbours import Neighbours, adjacency, field_units, neighbours
 from geo.outlines import outlines
@@ -148,10 +149,7 @@ def plan_checked(
 
     clock.stage("levels")
     geoms = parcels.geometry.to_numpy()
-    if dem is not None:
-        parcels["elevation_m"] = terrain.elevations(geoms, dem, parcels.crs)
-    else:
-        parcels["elevation_m"] = np.nan
+    parcels["elevation_m"] = _levels(geoms, dem, parcels.crs)
 
     clock.stage("blocks")
     angle = directions(geoms, parcels.field_unit.to_numpy())[parcels.field_unit.to_numpy()]
@@ -247,6 +245,22 @@ def _neighbours(
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
     return *_moved(nb, fenced, place), parcels
+
+
+def _levels(geoms: npt.NDArray[np.object_], dem: Path | None, crs: pyproj.CRS) -> Floats:
+    """Level of each parcel, m; NaN without a DEM. Raises ChigaiError for a DEM that covers none of them."""
+    if dem is None:
+        return np.full(len(geoms), np.nan)
+    level = terrain.elevations(geoms, dem, crs)
+    if np.isnan(level).all():
+        raise ChigaiError(
+            "高程模型没有覆盖任何一个地块。",
+            "The elevation model covers none of the parcels.",
+            do_zh="核对高程模型的范围与坐标系；也可以不给高程模型，按不计土方规划。",
+            do_en="check its extent and coordinate system, or plan without it, and so without earthwork.",
+            file=dem,
+        )
+    return level
 
 
 def _moved(nb: Neighbours, fenced: Bools, place: npt.NDArray[np.int32]) -> tuple[Neighbours, Bools]:

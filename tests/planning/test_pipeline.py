@@ -214,6 +214,13 @@ def test_a_county_given_by_hand_serves_data_that_name_none(tmp_path):
     assert len(plan.blocks) == 2 or plan.blocks.n_parcels.sum() == 4
 
 
+def test_an_elevation_model_of_somewhere_else_is_refused(demo_folder, tmp_path):
+    _paddies(parcel_id=list("abcd")).to_file(tmp_path / "p.gpkg")
+    source = reading.Source(tmp_path / "p.gpkg", county="230321")
+    with pytest.raises(ChigaiError, match=r"没有覆盖任何一个地块.*dem.tif"):
+        run(Request(source, dem=demo_folder / "dem.tif"), tmp_path / "plan")
+
+
 def test_parcels_of_a_strange_county_are_left_out_and_listed(tmp_path):
     _paddies(parcel_id=list("abcd"), county=["230321", "230321", "110101", "230321"]).to_file(
         tmp_path / "p.gpkg"
