@@ -5,6 +5,11 @@ from __future__ import annotations
 TEXTS: dict[str, tuple[str, str]] = {
     "all_counties": ("全部县（市、区）", "All counties"),
     "county": ("县（市、区）", "County"),
+    "whole": ("看全图", "Show all"),
+    "wheel": (
+        "点一下地图，再用滚轮缩放；或按住 Ctrl 滚动",
+        "Click the map to zoom with the wheel, or hold Ctrl",
+    ),
     "legend": ("图例", "Legend"),
     "loading": ("正在载入…", "Loading…"),
     "failed": ("数据未能载入，请稍后重试", "The data could not be loaded; try again"),

@@ -165,6 +165,31 @@ class PlanMap:
         return _extents(self.blocks)
 
     @cached_property
+    def close_ups(self) -> list[tuple[str, list[float]]]:
+        """County and where in it the joining is seen best: latitude and longitude of a block amid its largest
+        site that meets its minimum, else amid its largest site or its blocks. The best of all comes first."""
+        table = self.blocks.table
+        frame = pd.DataFrame({name: table[name] for name in ("county", "area_mu")})
+        frame["site"] = table["site_id"].fillna("")
+        frame["rank"] = table["state"].map({"below": 0, "site_small": 1, "site": 2})
+        frame["x"] = self.blocks.bounds[:, [0, 2]].mean(axis=1)
+        frame["y"] = self.blocks.bounds[:, [1, 3]].mean(axis=1)
+        groups = frame.groupby(["county", "site"])
+        sites = groups.agg(
+            rank=("rank", "max"), area=("area_mu", "sum"), x=("x", "median"), y=("y", "median")
+        )
+        best = sites.sort_values(["rank", "area"], ascending=False, kind="stable").reset_index()
+        x, y = frame["x"].to_numpy(np.float64), frame["y"].to_numpy(np.float64)
+        found = []
+        for site in best.drop_duplicates("county").to_dict("records"):
+            rows = groups.indices[site["county"], site["site"]]
+            # the middle of a site may lie between its field units: a block of it lies in none
+            off = np.hypot((x[rows] - site["x"]) * np.cos(np.radians(site["y"])), y[rows] - site["y"])
+            block = rows[int(off.argmin())]
+            found.append((str(site["county"]), [float(y[block]), float(x[block])]))
+        return found
+
+    @cached_property
     def outlines(self) -> gpd.GeoDataFrame:
         """Every county of the region, in the map's datum."""
         return outlines(self.shift)

@@ -34,9 +34,15 @@ CITY: tiles.Box = (130.3, 44.5, 134.1, 46.7)
 """Shown where a plan has nothing to show: the Jixi region."""
 
 
-def plan_map_url(plan_id: str, lang: str = "zh", view: View = "after", county: str | None = None) -> str:
-    """Address of a plan's map for st.iframe. Another `county` only moves the map: it is not loaded anew."""
-    mark = f"#county={quote(county, safe='')}" if county else ""
+def plan_map_url(
+    plan_id: str, lang: str = "zh", view: View = "after", county: str | None = None, close: bool = False
+) -> str:
+    """Address of a plan's map for st.iframe. Another `county` only moves the map: it is not loaded anew.
+
+    close: the map opens amid the largest site, of the county or of all, where parcels and blocks are seen.
+    """
+    wishes = [f"county={quote(county, safe='')}"] if county else []
+    mark = "#" + "&".join([*wishes, "close"] if close else wishes) if wishes or close else ""
     return f"{ROOT}/map/plan/{quote(plan_id, safe='')}?lang={_lang(lang)}&view={view}{mark}"
 
 
@@ -106,6 +112,7 @@ def _draw_plan(data: mapdata.PlanMap, plan_id: str, lang: str, view: View, setti
     before, after = ("before", {"parcels", "barriers"}), ("after", {"sites", "blocks", "rest", "barriers"})
     shown = {"after": [after], "before": [before], "before_after": [before, after]}[view]
     named = f"name_{lang}"
+    close_ups = dict(data.close_ups)
     config = {
         "kind": "plan",
         "title": data.meta.get("programme", {}).get(named, ""),
@@ -113,9 +120,16 @@ def _draw_plan(data: mapdata.PlanMap, plan_id: str, lang: str, view: View, setti
         "unit": "parcels",
         "counties": _counties(data, lang),
         "places": [
-            {"code": code, "name": c.get(named) or code, "box": data.extents.get(code)}
+            {
+                "code": code,
+                "name": c.get(named) or code,
+                "box": data.extents.get(code),
+                "close": close_ups.get(code),
+            }
             for code, c in data.counties.items()
         ],
+        "close": next(iter(close_ups.values()), None),
+        "close_in": next(iter(close_ups), ""),
         "box": _whole(data),
         "layers": layers,
     }

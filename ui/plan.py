@@ -75,7 +75,8 @@ def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
         label_visibility="collapsed",
     )
     county = st.session_state.get("kept_county") or None
-    st.iframe(maps.plan_map_url(chosen, lang, view=view, county=county), height=MAP_HEIGHT, alt=t("plan.map"))
+    url = maps.plan_map_url(chosen, lang, view=view, county=county, close=True)
+    st.iframe(url, height=MAP_HEIGHT, alt=t("plan.map"))
     left, right = st.columns(2, gap="large")
     with left:
         parts.heading(t("plan.why"), t("plan.why_note"))

@@ -44,9 +44,14 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The routes served on a free port, with the hostile plan and upload."""
     home = map_home.make(tmp_path_factory.mktemp("map"))
     tile = Route("/tiles/{z}/{x}/{y}", lambda request: Response(PIXEL, media_type="image/png"))
+    frame = f'<iframe src="{maps.plan_map_url("probe")}" style="width:800px;height:450px;border:0"></iframe>'
+    around = Route(
+        "/around",
+        lambda request: Response(f'<div style="height:2000px">{frame}</div>', media_type="text/html"),
+    )
     server = uvicorn.Server(
         uvicorn.Config(
-            Starlette(routes=[*routes.routes(), tile]), host="127.0.0.1", port=0, log_level="error"
+            Starlette(routes=[*routes.routes(), tile, around]), host="127.0.0.1", port=0, log_level="error"
         )
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -268,6 +273,87 @@ def test_on_a_phone_nothing_is_too_small_for_a_finger_or_wider_than_the_screen(
     assert visit.page.locator(".cg-sheet").count() == 0
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
     visit.close()
+
+
+@pytest.mark.parametrize("size", [(1440, 560), (390, 440)])
+def test_before_and_after_open_where_the_joining_is_seen_and_lead_back_to_all(
+    browser: Any, address: str, size: tuple[int, int]
+) -> None:
+    visit = Visit(browser, address, maps.plan_map_url("probe", "zh", "before_after", close=True), *size)
+    visit.until("Number(document.querySelectorAll('.folium-map')[0].dataset.parcels) > 0")
+    visit.until("Number(document.querySelectorAll('.folium-map')[1].dataset.blocks) > 0")
+    assert visit.page.evaluate("chigai.views[0].map.getZoom()") == 16
+    assert visit.page.locator(".cg-select select").input_value() == "230381"
+    visit.page.select_option(".cg-select select", "230382")
+    visit.ready()
+    assert visit.page.evaluate("chigai.views[0].map.getZoom()") == 16
+    back = visit.page.locator(".cg-back")
+    assert back.inner_text() == "看全图"
+    back.click()
+    visit.until("chigai.views[1].map.getZoom() < 12")
+    assert not back.is_visible()
+    assert visit.page.locator(".cg-select select").input_value() == ""
+    visit.close()
+
+
+def test_another_view_or_language_of_a_plan_opens_where_the_last_one_was_left(
+    browser: Any, address: str
+) -> None:
+    visit = Visit(browser, address, maps.plan_map_url("probe", "zh", "before_after", close=True))
+    visit.look_at()
+    left = visit.page.evaluate("chigai.views[0].map.getCenter().lat")
+    visit.page.goto(address + maps.plan_map_url("probe", "en", "after", close=True))
+    visit.ready()
+    assert visit.page.evaluate("chigai.views[0].map.getCenter().lat") == pytest.approx(left, abs=1e-5)
+    # another wish of the page comes first
+    visit.page.goto(address + maps.plan_map_url("probe", "en", "after", "230382", close=True))
+    visit.ready()
+    assert visit.page.evaluate("chigai.views[0].map.getCenter().lat") != pytest.approx(left, abs=1e-4)
+    visit.close()
+
+
+def test_the_wheel_scrolls_the_page_until_the_map_is_clicked_or_ctrl_is_held(
+    browser: Any, address: str
+) -> None:
+    context = browser.new_context(viewport={"width": 900, "height": 600})
+    page = context.new_page()
+    page.goto(address + "/around")
+    frame = page.wait_for_selector("iframe").content_frame()
+
+    def until(holds: str) -> None:
+        end = time.monotonic() + 10
+        while not frame.evaluate(holds):
+            assert time.monotonic() < end, f"never came true: {holds}"
+            page.wait_for_timeout(50)
+
+    until("document.querySelector('.folium-map')?.dataset.state === 'ready'")
+    before = frame.evaluate("chigai.views[0].map.getZoom()")
+    page.wait_for_timeout(300)
+    page.mouse.move(250, 330)
+    page.mouse.wheel(0, 120)
+    until("!document.querySelector('.cg-hint').hidden")
+    page.wait_for_timeout(1000)  # a browser takes turns of the wheel close together as one
+    scrolled = page.evaluate("scrollY")
+    assert scrolled > 0 and frame.evaluate("chigai.views[0].map.getZoom()") == before
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -120)
+    until(f"chigai.views[0].map.getZoom() > {before}")
+    page.keyboard.up("Control")
+    page.wait_for_timeout(500)
+    page.mouse.click(250, 300)
+    zoomed = frame.evaluate("chigai.views[0].map.getZoom()")
+    page.mouse.wheel(0, -120)
+    until(f"chigai.views[0].map.getZoom() > {zoomed}")
+    assert page.evaluate("scrollY") == scrolled
+    page.mouse.move(400, 5 if scrolled < 150 else 595)
+    page.mouse.move(890, 300)
+    page.mouse.move(250, 300)
+    last = frame.evaluate("chigai.views[0].map.getZoom()")
+    page.mouse.wheel(0, 120)
+    page.wait_for_timeout(400)
+    assert page.evaluate("scrollY") > scrolled
+    assert frame.evaluate("chigai.views[0].map.getZoom()") == last
+    context.close()
 
 
 def test_words_are_of_the_language_asked_for(browser: Any, address: str) -> None:

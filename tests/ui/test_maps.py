@@ -12,7 +12,7 @@ import pytest
 import shapely
 from folium.plugins import DualMap, Fullscreen
 
-from geo import boundaries, gcj02
+from geo import boundaries, gcj02, tiles
 from geo.errors import ChigaiError
 from tests import map_home
 from ui import assets, map_text, mapdata, mappages, maps, palette, safe, settings
@@ -35,6 +35,8 @@ def test_addresses_name_the_plan_the_language_and_the_county() -> None:
     assert maps.plan_map_url("p", "en", "before_after", "230381").endswith(
         "?lang=en&view=before_after#county=230381"
     )
+    assert maps.plan_map_url("p", close=True).endswith("&view=after#close")
+    assert maps.plan_map_url("p", county="230381", close=True).endswith("#county=230381&close")
     assert maps.findings_map_url("u", "en") == "/chigai/map/upload/u?lang=en"
     assert maps.plan_map_url("a/../b?x#y").startswith("/chigai/map/plan/a%2F..%2Fb%3Fx%23y?")
 
@@ -155,6 +157,28 @@ def test_a_county_has_a_box_round_its_blocks(home: Path) -> None:
     for code, box in places.items():
         mine = blocks.bounds[(blocks.table["county"] == code).to_numpy()]
         assert np.allclose(box, [*mine[:, :2].min(axis=0), *mine[:, 2:].max(axis=0)])
+
+
+def test_a_map_may_open_amid_the_largest_site_that_meets_its_minimum(home: Path) -> None:
+    config = config_of(maps.plan_page("probe", "zh", "before_after"))
+    data = mapdata.plan("probe", False)
+    table, boxes = data.blocks.table, shapely.box(*data.blocks.bounds.T)
+    areas = table[table["state"] == "site"].groupby(["county", "site_id"])["area_mu"].sum()
+    county, site = areas.idxmax()
+    lat, lon = config["close"]
+    (block,) = np.flatnonzero(shapely.contains_xy(boxes, lon, lat))
+    assert config["close_in"] == county and table["site_id"][block] == site
+    for place in config["places"]:
+        lat, lon = place["close"]
+        (block,) = np.flatnonzero(shapely.contains_xy(boxes, lon, lat))
+        assert table["county"][block] == place["code"] and table["state"][block] == "site"
+
+
+def test_a_plan_that_joins_nothing_has_nothing_to_open_amid(home: Path) -> None:
+    data = mapdata.plan("probe", False)
+    empty = tiles.Layer(data.blocks.table.iloc[:0], data.blocks.geoms[:0], data.blocks.size[:0])
+    data.__dict__["blocks"] = empty
+    assert data.close_ups == []
 
 
 def test_paddies_outside_every_outline_are_shown_without_counties(home: Path) -> None:
@@ -284,7 +308,7 @@ def test_every_word_and_every_state_has_both_languages() -> None:
 
 def test_every_word_that_the_script_uses_is_there() -> None:
     used: set[str] = set()
-    for file in ("map.js", "map_look.js"):
+    for file in (name for name in assets.OWN if name.endswith(".js")):
         code = (assets.FOLDER / file).read_text("utf-8")
         used |= set(re.findall(r"\bT\.(\w+)", code)) | set(re.findall(r'"((?:u|legend|unit)_\w+)"', code))
     assert used <= set(map_text.TEXTS)

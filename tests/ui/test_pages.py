@@ -332,7 +332,7 @@ def test_a_plan_shows_before_and_after_its_cost_and_why_the_rest_stays(home: Pat
     assert "占 66.7 %；任何方案至多 90.0 %" in said
     charts = [json.loads(e.proto.spec) for e in at.get("vega_lite_chart")]
     assert len(charts) == 2
-    assert [e.proto.src for e in at.get("iframe")] == ["/chigai/map/plan/one?lang=zh&view=before_after"]
+    assert [e.proto.src for e in at.get("iframe")] == ["/chigai/map/plan/one?lang=zh&view=before_after#close"]
 
 
 def test_checked_parcels_show_the_balance_of_their_area_and_their_findings(home: Path) -> None:

@@ -3,6 +3,7 @@
   "use strict";
 
   const { setUp, el, say, number, button, card, tell, style, keyOf, siteRadius, look, fill } = window.chigaiLook;
+  const place = window.chigaiPlace;
   const FINE = 13;
   const NARROW = 560;
   const views = [];
@@ -109,6 +110,10 @@
       const map = this.map;
       map.attributionControl.setPrefix(false);
       map.options.renderer = L.canvas({ padding: 0.3, tolerance: 4 });
+      // a click gives the map the keyboard; the page around it is not to jump for that
+      map.getContainer().focus = function () {
+        HTMLElement.prototype.focus.call(this, { preventScroll: true });
+      };
       if (map.zoomControl) this.label(map.zoomControl);
       L.control.scale({ imperial: false, maxWidth: 120 }).addTo(map);
       this.status = el("div", "cg-status");
@@ -119,7 +124,7 @@
       if (cfg.counties) this.addCounties();
       this.loaders = Object.entries(cfg.layers).map(([key, spec]) => new Loader(this, key, spec));
       this.unitGroup = L.featureGroup().addTo(map);
-      if (first && cfg.places.length > 1) this.addSelect();
+      if (first) place.bar(this);
       this.addLegend();
       let timer;
       const later = () => {
@@ -186,8 +191,8 @@
             if (this.near()) return;
             L.DomEvent.stopPropagation(event);
             const node = card(T.county, p.name, p.facts);
-            if (cfg.places.some((place) => place.code === p.code && place.box))
-              node.append(button(T.zoom_here, () => go(p.code)));
+            if (cfg.places.some((one) => one.code === p.code && one.box))
+              node.append(button(T.zoom_here, () => place.go(p.code)));
             this.popup(event.latlng, node);
           });
           const tag = el("div", "cg-county");
@@ -283,22 +288,6 @@
       this.report();
     }
 
-    addSelect() {
-      const control = L.control({ position: "topleft" });
-      control.onAdd = () => {
-        const box = el("div", "cg-select leaflet-bar");
-        this.select = el("select");
-        this.select.setAttribute("aria-label", T.county);
-        this.select.append(new Option(T.all_counties, ""));
-        for (const place of cfg.places) this.select.append(new Option(place.name, place.code));
-        this.select.addEventListener("change", () => go(this.select.value));
-        box.append(this.select);
-        L.DomEvent.disableClickPropagation(box);
-        return box;
-      };
-      control.addTo(this.map);
-    }
-
     addLegend() {
       const control = L.control({ position: "bottomright" });
       control.onAdd = () => {
@@ -379,34 +368,11 @@
     }
   }
 
-  /* ---- where to look ---- */
-
-  const boxOf = ([west, south, east, north]) => [[south, west], [north, east]];
-
-  function show(box) {
-    views[0].map.fitBounds(boxOf(box), { padding: [12, 12], maxZoom: 17, animate: false });
-  }
-
-  function go(code) {
-    history.replaceState(null, "", code ? `#county=${encodeURIComponent(code)}` : location.pathname + location.search);
-    follow();
-  }
-
-  /* #county=230381 in the address moves the map; the page is not loaded anew. */
-  function follow() {
-    const code = new URLSearchParams(location.hash.slice(1)).get("county");
-    const place = cfg.places.find((p) => p.code === code && p.box);
-    for (const view of views) {
-      view.unpop();
-      if (view.select) view.select.value = place ? place.code : "";
-    }
-    show(place ? place.box : cfg.box);
-  }
-
   function start(config, given) {
     cfg = config;
     T = cfg.text;
     setUp(cfg);
+    place.setUp(cfg);
     document.title = [cfg.title, "chigai"].filter(Boolean).join(" · ");
     if (given.length > 1) document.body.classList.add("cg-two");
     for (const one of given) one.map.invalidateSize({ animate: false });
@@ -415,10 +381,9 @@
       node.title = T.layers;
       node.setAttribute("aria-label", T.layers);
     });
-    follow();
+    place.start(views);
     for (const view of views) view.refresh();
-    window.addEventListener("hashchange", follow);
   }
 
-  window.chigai = { start, views, go };
+  window.chigai = { start, views };
 })();
