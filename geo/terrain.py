@@ -55,16 +55,16 @@ def elevations(
     shapes = np.asarray(geoms, dtype=object)
     out = np.full(len(shapes), np.nan)
     rows = np.flatnonzero(~(shapely.is_missing(shapes) | shapely.is_empty(shapes)))
-    with _open(dem) as model:
+    with opened(dem) as model:
         driver = model.driver
         if len(rows) == 0:
             return out
-        place = _place(model, shapes[rows], crs)
-    parts = _parts(place, shapes, rows)
+        spot = place(model, cast(systems.Bounds, tuple(shapely.total_bounds(shapes[rows]))), crs)
+    parts = _parts(spot, shapes, rows)
 
     def level(part: NDArray[np.int64]) -> NDArray[np.float64]:
         with rasterio.open(Path(dem).resolve(), driver=driver) as own:  # each thread reads by itself
-            return _levels(own, place, shapes[part], ridge_m, dem)
+            return _levels(own, spot, shapes[part], ridge_m, dem)
 
     with ThreadPoolExecutor(max(1, min(len(parts), os.cpu_count() or 1, 4))) as pool:
         for part, found in zip(parts, pool.map(level, parts), strict=True):
@@ -72,8 +72,8 @@ def elevations(
     return out
 
 
-def _open(dem: str | Path) -> Any:
-    """The raster, opened by a driver of DRIVERS."""
+def opened(dem: str | Path) -> Any:
+    """The raster, opened by a driver of DRIVERS. Raises ChigaiError for what is no elevation model."""
     there = Path(dem).is_file()
     model = None
     for driver in DRIVERS if there else ():
@@ -101,7 +101,7 @@ def _open(dem: str | Path) -> Any:
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """How parcels lie on the raster."""
 
     way: systems.Shift | None  # to the raster's CRS; None where that is the parcels' own
@@ -122,7 +122,13 @@ class _Place:
         return np.column_stack([a.a * x + a.b * y + a.c, a.d * x + a.e * y + a.f])
 
 
-def _place(model: Any, shapes: NDArray[np.object_], crs: Any) -> _Place:
+def names_crs(model: Any) -> bool:
+    """Whether the raster says in which coordinate system it lies."""
+    return systems.known(model.crs.to_wkt() if model.crs else None) is not None
+
+
+def place(model: Any, bounds: systems.Bounds, crs: Any) -> Place:
+    """How parcels within bounds (in crs) lie on the raster. Raises ChigaiError where no sound way leads there."""
     target = systems.known(model.crs.to_wkt() if model.crs else None)
     if target is None:
         raise ChigaiError(
@@ -135,19 +141,28 @@ def _place(model: Any, shapes: NDArray[np.object_], crs: Any) -> _Place:
     source = systems.parse(crs)
     way = None
     if source != target:
-        around = systems.lonlat(cast(systems.Bounds, tuple(shapely.total_bounds(shapes))), source)
-        way = systems.shift(source, target, around)
-    return _Place(way, ~model.transform, model.height, model.width, threading.Lock())
+        try:
+            way = systems.shift(source, target, systems.lonlat(bounds, source))
+        except ChigaiError as error:
+            raise ChigaiError(
+                f"高程模型的坐标系 {target.name} 与地块的 {source.name} 之间没有可靠的转换参数。",
+                f"There is no sound transformation between the elevation model's {target.name} "
+                f"and the parcels' {source.name}.",
+                do_zh="请用本地测绘部门的参数把高程模型转换到 CGCS2000（例如 EPSG:4553）后再用。",
+                do_en="Transform the elevation model to CGCS2000, such as EPSG:4553, with the surveying bureau's parameters.",
+                file=model.name,
+            ) from error
+    return Place(way, ~model.transform, model.height, model.width, threading.Lock())
 
 
-def _parts(place: _Place, shapes: NDArray[np.object_], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def _parts(spot: Place, shapes: NDArray[np.object_], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Rows in groups that lie together, those off the raster left out."""
     box = shapely.bounds(shapes[rows])
     corners = np.concatenate([box[:, [0, 1]], box[:, [2, 1]], box[:, [2, 3]], box[:, [0, 3]]])
-    cells = place.columns_rows(corners).reshape(4, -1, 2)
+    cells = spot.columns_rows(corners).reshape(4, -1, 2)
     least, most = cells.min(axis=0), cells.max(axis=0)
     with np.errstate(invalid="ignore"):
-        on = (most > 0).all(axis=1) & (least < [place.width, place.height]).all(axis=1)
+        on = (most > 0).all(axis=1) & (least < [spot.width, spot.height]).all(axis=1)
     rows, middle = rows[on], ((least + most) / 2)[on]
     tile = np.floor(middle / (_TILE * _thinned((most - least)[on]))).astype(np.int64)
     order = np.lexsort((tile[:, 0], tile[:, 1]))
@@ -167,40 +182,40 @@ def _thinned(extent: NDArray[np.float64]) -> int:
 
 
 def _levels(
-    model: Any, place: _Place, shapes: NDArray[np.object_], ridge_m: float, dem: str | Path
+    model: Any, spot: Place, shapes: NDArray[np.object_], ridge_m: float, dem: str | Path
 ) -> NDArray[np.float64]:
     """Heights of parcels that lie together, from one window."""
     inner = shapely.buffer(shapes, -ridge_m, join_style="mitre", quad_segs=2)
     inner = np.where(shapely.is_empty(inner), shapes, inner)
     points, at, ring = _flat(inner)
-    points = place.columns_rows(points)
-    anchors = place.columns_rows(shapely.get_coordinates(shapely.point_on_surface(shapes)))
+    points = spot.columns_rows(points)
+    anchors = spot.columns_rows(shapely.get_coordinates(shapely.point_on_surface(shapes)))
     least = np.floor(np.minimum(points.min(axis=0), anchors.min(axis=0))).astype(int) - 1
     most = np.ceil(np.maximum(points.max(axis=0), anchors.max(axis=0))).astype(int) + 1
-    least, most = np.maximum(least, 0), np.minimum(most, [place.width, place.height])
+    least, most = np.maximum(least, 0), np.minimum(most, [spot.width, spot.height])
     wide, high = most - least
     if wide <= 0 or high <= 0:
         return np.full(len(shapes), np.nan)
     box = shapely.bounds(shapes)
-    extent = np.ptp(place.columns_rows(np.concatenate([box[:, :2], box[:, 2:]])).reshape(2, -1, 2), axis=0)
+    extent = np.ptp(spot.columns_rows(np.concatenate([box[:, :2], box[:, 2:]])).reshape(2, -1, 2), axis=0)
     step = max(_thinned(extent), int(np.ceil(np.sqrt(wide * high / _MOST_CELLS))))
-    heights = _read(model, least, wide, high, step, dem)
-    scale = np.array([heights.shape[1] / wide, heights.shape[0] / high])
-    found, count = medians((points - least) * scale, at, ring, heights)
+    cells = heights(model, least, wide, high, step, dem)
+    scale = np.array([cells.shape[1] / wide, cells.shape[0] / high])
+    found, count = medians((points - least) * scale, at, ring, cells)
     if (count == 0).any():
         bare = np.flatnonzero(count == 0)
         points, at, ring = _flat(shapes[bare])
-        points = (place.columns_rows(points) - least) * scale
-        found[bare], count[bare] = medians(points, at, ring, heights)
+        points = (spot.columns_rows(points) - least) * scale
+        found[bare], count[bare] = medians(points, at, ring, cells)
         bare = np.flatnonzero(count == 0)
-        found[bare] = _between((anchors[bare] - least) * scale, heights)
+        found[bare] = _between((anchors[bare] - least) * scale, cells)
     return found
 
 
-def _read(
+def heights(
     model: Any, least: NDArray[np.int64], wide: int, high: int, step: int, dem: str | Path
 ) -> NDArray[np.float64]:
-    """Heights in metres, NaN where there are none."""
+    """Heights in metres of every step-th cell of a window, NaN where there are none; least: its first column and row."""
     window = Window(int(least[0]), int(least[1]), int(wide), int(high))
     try:
         read = model.read(
@@ -214,10 +229,10 @@ def _read(
             do_en="Copy or export it again.",
             file=dem,
         ) from error
-    heights = read.astype(np.float64).filled(np.nan) * model.scales[0] + model.offsets[0]
+    found = read.astype(np.float64).filled(np.nan) * model.scales[0] + model.offsets[0]
     with np.errstate(invalid="ignore"):
-        heights[~((heights > LOWEST_M) & (heights < HIGHEST_M))] = np.nan
-    return cast(NDArray[np.float64], heights)
+        found[~((found > LOWEST_M) & (found < HIGHEST_M))] = np.nan
+    return cast(NDArray[np.float64], found)
 
 
 def _flat(

@@ -8,14 +8,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyproj
-import rasterio
 import shapely
-from pyproj.exceptions import ProjError
-from rasterio.errors import CRSError, RasterioError
-from rasterio.windows import Window
 
 from geo.checking.findings import Book
-from geo.errors import ChigaiError
 
 COUNTY_TOLERANCE_M = 2000.0
 """The bundled boundaries are simplified: nearer than this to its county a parcel is taken to lie in it."""
@@ -68,48 +63,39 @@ def distances_m(points: np.ndarray, shapes: np.ndarray) -> np.ndarray:
 
 
 def covered_by(dem: Path, points: np.ndarray, crs: pyproj.CRS) -> np.ndarray | None:
-    """bool[n]: whether the raster has a finite value at each point; None where it names no CRS.
+    """bool[n]: whether the raster has a height at each point; None where it names no CRS.
 
-    Raises ChigaiError where the file is no raster.
+    Raises ChigaiError where the file is no elevation model, or no sound way leads to its CRS.
     """
-    try:
-        with rasterio.open(dem) as raster:
-            if raster.crs is None:
-                return None
-            to = pyproj.Transformer.from_crs(crs, pyproj.CRS.from_wkt(raster.crs.to_wkt()), always_xy=True)
-            x, y = to.transform(points[:, 0], points[:, 1])
-            with np.errstate(invalid="ignore"):
-                back = ~raster.transform
-                column = back.a * np.asarray(x) + back.b * np.asarray(y) + back.c
-                line = back.d * np.asarray(x) + back.e * np.asarray(y) + back.f
-            inside = (column >= 0) & (line >= 0) & (column < raster.width) & (line < raster.height)
-            return _has_value(raster, inside, column, line)
-    except (RasterioError, CRSError, ProjError) as error:
-        raise ChigaiError(
-            "高程模型无法读取，文件不是栅格或已损坏。",
-            "The elevation model cannot be read: it is no raster, or it is damaged.",
-            do_zh="请换用 GeoTIFF 格式的高程模型。",
-            do_en="Give an elevation model as GeoTIFF.",
-            file=dem,
-        ) from error
+    # here, for what it compiles is slow to load and needed only where a model is given
+    from geo import terrain
 
-
-def _has_value(
-    raster: rasterio.DatasetReader, inside: np.ndarray, column: np.ndarray, line: np.ndarray
-) -> np.ndarray:
-    """Reads tile by tile, only the tiles that hold a point."""
-    known = np.zeros(len(inside), bool)
-    rows = np.flatnonzero(inside)
-    c, r = column[rows].astype(np.int64), line[rows].astype(np.int64)
-    tile = (r // TILE) * (raster.width // TILE + 1) + c // TILE
-    order = np.argsort(tile, kind="stable")
-    for some in np.split(order, np.flatnonzero(np.diff(tile[order])) + 1) if len(order) else []:
-        top, left = r[some].min(), c[some].min()
-        window = Window(int(left), int(top), int(c[some].max() - left + 1), int(r[some].max() - top + 1))
-        values = raster.read(1, window=window, masked=True)
-        good = ~np.ma.getmaskarray(values) & np.isfinite(values.data)
-        known[rows[some]] = good[r[some] - top, c[some] - left]
+    with terrain.opened(dem) as model:
+        if not terrain.names_crs(model):
+            return None
+        spot = terrain.place(model, _box(points), crs)
+        cells = spot.columns_rows(points)
+        with np.errstate(invalid="ignore"):
+            inside = ((cells >= 0) & (cells < [model.width, model.height])).all(axis=1)
+        known = np.zeros(len(points), bool)
+        rows = np.flatnonzero(inside)
+        column, line = cells[rows].astype(np.int64).T
+        tile = (line // TILE) * (model.width // TILE + 1) + column // TILE
+        order = np.argsort(tile, kind="stable")
+        for some in np.split(order, np.flatnonzero(np.diff(tile[order])) + 1) if len(order) else []:
+            least = np.array([column[some].min(), line[some].min()])
+            size = np.array([column[some].max(), line[some].max()]) - least + 1
+            heights = terrain.heights(model, least, size[0], size[1], 1, dem)
+            known[rows[some]] = np.isfinite(heights[line[some] - least[1], column[some] - least[0]])
     return known
+
+
+def _box(points: np.ndarray) -> tuple[float, float, float, float]:
+    """Bounds of the points that are somewhere."""
+    there = points[np.isfinite(points).all(axis=1)]
+    return (
+        tuple(np.concatenate([there.min(axis=0), there.max(axis=0)]).tolist()) if len(there) else (0, 0, 0, 0)
+    )
 
 
 def tell_counties(
@@ -200,20 +186,26 @@ def _tell_strays(
 
 
 def tell_dem(parcels: gpd.GeoDataFrame, points: np.ndarray, dem: Path | None, book: Book) -> None:
-    """outside_dem for each parcel on which the raster has no value."""
+    """outside_dem for each parcel that gets no level from the raster."""
     if dem is None:
         return
     known = covered_by(dem, points, pyproj.CRS(parcels.crs))
     if known is None:
         book.add("dem_without_crs")
         return
+    shapes = np.asarray(parcels.geometry.array, object)
     some = np.flatnonzero(~known)
+    if len(some):
+        from geo import terrain
+
+        # a model may cover a parcel beside its middle
+        some = some[np.isnan(terrain.elevations(shapes[some], dem, parcels.crs))]
     book.add(
         "outside_dem",
         parcels["source_row"].to_numpy()[some],
         parcels["parcel_id"].to_numpy(object)[some],
         parcels["area_mu"].to_numpy(float)[some],
-        np.asarray(parcels.geometry.array, object)[some],
+        shapes[some],
     )
 
 

@@ -7,10 +7,12 @@ import numpy as np
 import pyproj
 import pytest
 import rasterio
+import rasterio.shutil
 import shapely
 from rasterio.transform import Affine
 from shapely.geometry import LineString, Polygon, box
 
+from geo import terrain
 from geo.checking import whereabouts
 from geo.checking.findings import Book
 from geo.errors import ChigaiError
@@ -92,6 +94,55 @@ def test_a_raster_without_crs_is_said_and_one_that_is_none_refused(tmp_path):
         with pytest.raises(ChigaiError) as refusal:
             whereabouts.tell_dem(parcels, np.array([[E0, N0]]), wrong, book)
         assert refusal.value.file == wrong.name
+
+
+def _dem_findings(dem, shapes):
+    ids = [f"p{i}" for i in range(len(shapes))]
+    parcels = gpd.GeoDataFrame(
+        {"parcel_id": ids, "source_row": range(1, len(ids) + 1), "area_mu": shapely.area(shapes) / 666.7},
+        geometry=shapes,
+        crs=CRS,
+    )
+    book = Book()
+    whereabouts.tell_dem(parcels, whereabouts.inner_points(np.array(shapes, object)), dem, book)
+    return book.frame([], CRS)
+
+
+def test_the_parcels_told_to_have_no_level_are_those_that_get_none(tmp_path):
+    # the left half of the model is no land: a fill value that the file does not declare, millimetres, NaN
+    shapes = [box(E0 + x, N0 + 10, E0 + x + 30, N0 + 40) for x in (5.0, 80.0, 120.0)]
+    for fill in (-32768.0, 80_000.0, np.nan):
+        values = np.full((20, 40), 100.0, "float32")
+        values[:, :20] = fill
+        path = raster(tmp_path / "half.tif", values)
+        found = _dem_findings(path, shapes)
+        levels = terrain.elevations(np.array(shapes, object), path, CRS)
+        assert np.isnan(levels).tolist() == [True, False, False]
+        assert found["parcel_id"].tolist() == ["p0"]
+
+
+def test_a_parcel_that_the_model_covers_beside_its_middle_is_not_said_to_lie_outside(tmp_path):
+    values = np.full((20, 40), np.nan, "float32")
+    values[:, 22:] = 100.0
+    shapes = [box(E0 + 80, N0 + 10, E0 + 130, N0 + 40)]
+    assert len(_dem_findings(raster(tmp_path / "part.tif", values), shapes)) == 0
+
+
+def test_a_raster_that_points_at_another_file_is_not_opened_by_the_checks_either(tmp_path):
+    raster(tmp_path / "dem.tif", np.ones((20, 40), "float32"))
+    rasterio.shutil.copy(str(tmp_path / "dem.tif"), str(tmp_path / "dem.vrt"), driver="VRT")
+    with pytest.raises(ChigaiError) as refusal:
+        _dem_findings(tmp_path / "dem.vrt", [box(E0, N0, E0 + 40, N0 + 25)])
+    assert refusal.value.file == "dem.vrt"
+
+
+def test_a_model_of_an_old_datum_is_refused_in_its_own_words(tmp_path):
+    path = raster(tmp_path / "old.tif", np.ones((20, 40), "float32"), crs="EPSG:2389")
+    with pytest.raises(ChigaiError) as refusal:
+        _dem_findings(path, [box(E0, N0, E0 + 40, N0 + 25)])
+    said = refusal.value
+    assert said.file == "old.tif" and "高程" in said.zh and "Xian 1980" in said.en
+    assert "--crs" not in said.do_zh + said.do_en
 
 
 @pytest.mark.parametrize(("away", "kinds"), [(20.0, []), (50_000.0, ["barriers_elsewhere"])])
