@@ -111,6 +111,26 @@ class WorkingWindow(Model):
     confirm: Truth
 
 
+class ReportCutoff(Model):
+    """A day of every year by whose end a county is to have reported; day: MM-DD."""
+
+    day: MonthDay
+    zh: Text
+    en: Text
+    source: Text
+    confidence: Confidence
+    confirm: Truth
+
+
+class Counting(Model):
+    """From which step on a block's area counts toward a target."""
+
+    counts_from: Literal["finished", "accepted"]
+    source: Text
+    confidence: Confidence
+    confirm: Truth
+
+
 class LandZone(Model):
     """A zone of land taken and its price, yuan per m²."""
 
@@ -217,6 +237,9 @@ class Programme(Model):
     equipment_zh: tuple[Text, ...] = ()
     equipment_en: tuple[Text, ...] = ()
     working_windows: tuple[WorkingWindow, ...] = ()
+    report_cutoffs: tuple[ReportCutoff, ...] = ()
+    counting: Counting | None = None
+    """None: finished work counts."""
     parameters: Parameters
     land_prices: LandPrices | None = None
     scheme_b: SchemeB | None = None
@@ -332,6 +355,7 @@ def _read(path: Path, changed_ns: int, size: int) -> Programme:
 
 __all__ = [
     "BUNDLED",
+    "Counting",
     "Goal",
     "LandPrices",
     "Measure",
@@ -339,6 +363,7 @@ __all__ = [
     "Parameters",
     "Principle",
     "Programme",
+    "ReportCutoff",
     "SchemeB",
     "Switch",
     "Unit",
