@@ -121,5 +121,7 @@ def test_real_paddies_come_through(name):
     # one field drawn twice and a handful of crumbs go; all else comes through under its own id
     assert len(checked.left_out[checked.left_out["kind"] != "overlap"]) < 10
     assert len(set(raw["parcel_id"]) - set(checked.parcels["parcel_id"])) < 10
-    assert found["same_shape"] == 1 and found["overlap"] == 3 and found["outside_dem"] == 3
+    assert found["same_shape"] == 1 and found["overlap"] == 3
+    # the model ends amid three paddies, which get their level from the part it covers
+    assert "outside_dem" not in found
     assert checked.area_left_out_mu < 0.002 * checked.area_in_mu
