@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 TEXTS: dict[str, tuple[str, str]] = {
-    "all_counties": ("全部县（市、区）", "All counties"),
+    "all_counties": ("全市", "Whole city"),
     "county": ("县（市、区）", "County"),
     "whole": ("看全图", "Show all"),
     "wheel": (

@@ -132,12 +132,17 @@ def select(name: str, value: str) -> None:
     st.session_state[f"kept_{name}"] = value
 
 
+def together(text: str) -> str:
+    """The text with every number bound to its unit, so that no line breaks between the two."""
+    return re.sub(r"(?<=\d) (?=\S)", "\u00a0", text)
+
+
 def cards(items: Sequence[tuple[str, str, str, str]]) -> None:
     """Figures side by side: label, number, unit, note."""
     boxes = "".join(
         f'<div class="cg-card"><div class="cg-label">{safe.text(label)}</div>'
         f'<div class="cg-value">{safe.text(value)}<small>{safe.text(unit)}</small></div>'
-        f'<div class="cg-note">{safe.text(note)}</div></div>'
+        f'<div class="cg-note">{safe.text(together(note))}</div></div>'
         for label, value, unit, note in items
     )
     across = len(items) if len(items) < 5 else -(-len(items) // 2)

@@ -53,13 +53,18 @@ def page(ctx: parts.Context) -> None:
 def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
     t, lang = ctx.t, ctx.lang
     by_id = {m["folder"]: m for m in metas}
-    chosen = parts.choose(
-        "plan",
-        t("plan.shown"),
-        list(by_id),
-        lambda i: parts.plan_label(by_id[i], t),
-        help=t("plan.shown_help"),
-    )
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        chosen = parts.choose(
+            "plan",
+            t("plan.shown"),
+            list(by_id),
+            lambda i: parts.plan_label(by_id[i], t),
+            help=t("plan.shown_help"),
+        )
+    with right:
+        if st.button(t("plan.go_overview"), type="primary", key="go_overview", width="stretch"):
+            st.switch_page("overview.py")
     meta = by_id[chosen]
     folder = ctx.home / "plans" / chosen
     j = _joining(str(folder), meta["created"])
@@ -151,7 +156,7 @@ def _figures(ctx: parts.Context, j: figures.Joining, meta: dict[str, Any]) -> No
 
 def _bars(frame: pd.DataFrame) -> None:
     """Horizontal bars, longest first, each with its figure; frame: BAR, `more` on hovering."""
-    top = float(frame["value"].max()) * 1.3
+    top = float(frame["value"].max()) * 1.7  # the longest bar leaves room for its figure on a phone
     base = alt.Chart(frame).encode(
         y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
         x=alt.X("value:Q", scale=alt.Scale(domain=[0, top]), axis=None),

@@ -14,8 +14,13 @@ def show(ctx: parts.Context) -> None:
     t = ctx.t
     checked = {m["id"]: m for m in files.checked(ctx.home)}
     if not checked:
-        parts.notice("plain", f"<b>{safe.text(t('plan.no_data'))}</b>", safe.text(t("plan.no_data_note")))
-        if st.button(t("overview.go_parcels"), key="plan_go_parcels"):
+        more = (
+            [t("plan.no_data_note"), t("plan.no_data_demo")]
+            if files.demo(ctx.home)
+            else [t("plan.no_data_note")]
+        )
+        parts.notice("plain", f"<b>{safe.text(t('plan.no_data'))}</b>", *map(safe.text, more))
+        if st.button(t("overview.go_parcels"), key="plan_go_parcels", type="primary"):
             st.switch_page("parcels.py")
         return
     data = parts.choose(

@@ -188,7 +188,7 @@ def test_hostile_county_names_are_labels_options_and_titles_as_text(browser: Any
     labels = visit.page.locator(".cg-county").all_inner_texts()
     assert map_home.ATTACKS[2] in labels and map_home.ATTACKS[1] in labels
     options = visit.page.locator(".cg-select option").all_inner_texts()
-    assert options == ["全部县（市、区）", map_home.ATTACKS[2], map_home.ATTACKS[1]]
+    assert options == ["全市", map_home.ATTACKS[2], map_home.ATTACKS[1]]
     assert visit.page.title().startswith(map_home.ATTACKS[2])
     visit.close()
 
@@ -354,6 +354,18 @@ def test_the_wheel_scrolls_the_page_until_the_map_is_clicked_or_ctrl_is_held(
     assert page.evaluate("scrollY") > scrolled
     assert frame.evaluate("chigai.views[0].map.getZoom()") == last
     context.close()
+
+
+def test_what_was_clicked_is_marked_until_its_card_is_closed(browser: Any, address: str) -> None:
+    visit = Visit(browser, address, maps.plan_map_url("probe"))
+    visit.look_at()
+    marked = "Boolean(chigai.views[0].marked)"
+    visit.click_on("blocks")
+    assert visit.page.evaluate(marked)
+    assert visit.page.evaluate("chigai.views[0].marked.options.weight") == 3.5
+    visit.page.locator(".leaflet-popup-close-button").click()
+    visit.until(f"!{marked}")
+    visit.close()
 
 
 def test_words_are_of_the_language_asked_for(browser: Any, address: str) -> None:

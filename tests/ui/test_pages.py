@@ -54,7 +54,8 @@ def words(at: AppTest) -> str:
     """All that the page says: its HTML without tags, its captions and its errors."""
     bodies = [e.proto.body for e in at.get("html") if not e.proto.body.lstrip().startswith(("<style", "/*"))]
     said = [re.sub(r"<[^>]+>", " ", body) for body in bodies]
-    return "\n".join([*said, *(c.value for c in at.caption), *(e.value for e in at.error)])
+    every = [*said, *(c.value for c in at.caption), *(e.value for e in at.error)]
+    return "\n".join(every).replace("\u00a0", " ")
 
 
 def small_plan(folder: Path, created: str = "2026-11-20T06:30:00+00:00") -> Path:
@@ -343,6 +344,25 @@ def test_checked_parcels_show_the_balance_of_their_area_and_their_findings(home:
     assert "可以用" in said and "自相交" in said
     assert [e.proto.src for e in at.get("iframe")] == [f"/chigai/map/upload/{parcels_id}?lang=zh"]
     assert list(at.dataframe[0].value["row"]) == [7]
+
+
+def test_a_plan_leads_on_to_the_targets_and_a_page_without_data_to_where_they_are_checked(home: Path) -> None:
+    at = opened("plan")
+    assert "演示区" not in words(at)
+    (home / "demo").mkdir()
+    (home / "demo" / "parcels.gpkg").touch()
+    assert "演示区" in words(at.run())
+    at.button(key="plan_go_parcels").click().run()
+    assert "我的数据可靠吗" in words(sound(at))
+    small_plan(home / "plans" / "one")
+    at = opened("plan")
+    at.button(key="go_overview").click().run()
+    assert "能按期完成任务吗" in words(sound(at))
+
+
+def test_a_number_and_its_unit_stand_in_one_line() -> None:
+    assert parts.together("占 84.0 %；至多 85.2 %") == "占 84.0\u00a0%；至多 85.2\u00a0%"
+    assert parts.together("20.4 m³ a mu") == "20.4\u00a0m³ a mu"
 
 
 def test_much_left_out_is_called_by_its_name(home: Path) -> None:

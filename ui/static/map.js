@@ -4,8 +4,10 @@
 
   const { setUp, el, say, number, button, card, tell, style, keyOf, siteRadius, look, fill } = window.chigaiLook;
   const place = window.chigaiPlace;
+  const legend = window.chigaiLegend;
   const FINE = 13;
   const NARROW = 560;
+  const MARKED = 3.5;
   const views = [];
   let cfg, T;
 
@@ -52,7 +54,7 @@
         this.failed = true;
       }
       if (this.busy === ask) this.busy = null;
-      this.view.drawLegend();
+      legend.draw(this.view);
       this.view.report();
     }
 
@@ -65,14 +67,14 @@
       const layer = L.geoJSON(data, {
         style: (f) => style[kind](f.properties),
         pointToLayer: (f, at) => L.circleMarker(at, { radius: kind === "sites" ? siteRadius(f.properties) : 3.5 }),
-        onEachFeature: (f, shape) => shape.on("click", (event) => this.clicked(event, f.properties)),
+        onEachFeature: (f, shape) => shape.on("click", (event) => this.clicked(event, f.properties, shape)),
       });
       this.group.clearLayers();
       this.group.addLayer(layer);
       this.view.order();
     }
 
-    clicked(event, properties) {
+    clicked(event, properties, shape) {
       L.DomEvent.stopPropagation(event);
       const node = tell[this.spec.kind](properties);
       const map = this.view.map;
@@ -87,6 +89,7 @@
         this.view.showUnit(properties.field_unit, note);
       }
       this.view.popup(event.latlng, node);
+      this.view.mark(shape);
     }
 
     stop() {
@@ -106,7 +109,7 @@
 
   class View {
     constructor(given, first) {
-      Object.assign(this, given);
+      Object.assign(this, given, { cfg });
       const map = this.map;
       map.attributionControl.setPrefix(false);
       map.options.renderer = L.canvas({ padding: 0.3, tolerance: 4 });
@@ -125,7 +128,7 @@
       this.loaders = Object.entries(cfg.layers).map(([key, spec]) => new Loader(this, key, spec));
       this.unitGroup = L.featureGroup().addTo(map);
       if (first) place.bar(this);
-      this.addLegend();
+      legend.add(this);
       let timer;
       const later = () => {
         clearTimeout(timer);
@@ -136,6 +139,7 @@
       });
       map.on("zoomend", () => this.zoomed());
       map.on("click", () => this.unpop());
+      map.on("popupclose", () => this.unmark());
       this.zoomed();
     }
 
@@ -168,7 +172,23 @@
       if (point.y > free - 20) map.panBy([0, point.y - free / 2]);
     }
 
+    /* The shape that the card speaks of. */
+    mark(shape) {
+      this.unmark();
+      const { color, weight, opacity } = shape.options;
+      this.marked = shape;
+      this.plain = { color, weight, opacity };
+      shape.setStyle({ color: "#111a21", weight: MARKED, opacity: 1 });
+      shape.bringToFront();
+    }
+
+    unmark() {
+      if (this.marked) this.marked.setStyle(this.plain);
+      this.marked = null;
+    }
+
     unpop() {
+      this.unmark();
       this.map.closePopup();
       if (this.sheet) this.sheet.remove();
       this.sheet = null;
@@ -232,7 +252,7 @@
           else shape.closeTooltip();
         });
       }
-      this.drawLegend();
+      legend.draw(this);
     }
 
     /* Below: where the paddies lie, and the counties. On top: what may be clicked. */
@@ -247,7 +267,7 @@
     refresh() {
       for (const loader of this.loaders) loader.refresh();
       if (!this.near()) this.unitGroup.clearLayers();
-      this.drawLegend();
+      legend.draw(this);
       this.report();
     }
 
@@ -280,64 +300,12 @@
             this.report();
           })
         );
-        this.drawLegend();
+        legend.draw(this);
       } catch {
         note.textContent = T.failed;
       }
       if (this.card && this.card.isOpen()) this.card.update();
       this.report();
-    }
-
-    addLegend() {
-      const control = L.control({ position: "bottomright" });
-      control.onAdd = () => {
-        const box = el("details", "cg-legend");
-        box.open = this.map.getContainer().clientWidth > 600;
-        box.append(el("summary", "", T.legend));
-        this.legend = el("div", "cg-entries");
-        box.append(this.legend);
-        L.DomEvent.disableClickPropagation(box);
-        L.DomEvent.disableScrollPropagation(box);
-        return box;
-      };
-      control.addTo(this.map);
-    }
-
-    drawLegend() {
-      const near = this.near();
-      const on = (key) => (this.loaders || []).some((l) => l.key === key && l.wanted());
-      const seen = (key) => {
-        const loader = (this.loaders || []).find((l) => l.key === key && l.wanted());
-        return loader && loader.keys ? [...loader.keys] : [];
-      };
-      const parts = [];
-      if (cfg.kind === "plan" && cfg.counties && !near && this.map.hasLayer(this.groups.counties)) parts.push(["legend_targets", "targets"]);
-      if (on("sites")) parts.push(["legend_sites", "blocks", ["site", "site_small"], "round"]);
-      if (on("blocks"))
-        parts.push(["legend_blocks", "blocks", ["site", "site_small", ...(seen("blocks").includes("below") ? ["below"] : [])]]);
-      if (on("parcels")) parts.push(["legend_parcels", "parcels"]);
-      const why = [...new Set([...seen("why"), ...(this.unitGroup && this.unitGroup.getLayers().length ? this.unitKeys : [])])];
-      if (why.length) parts.push(["legend_why", "why", why.sort()]);
-      if (on("rest")) parts.push(["legend_rest", "rest"]);
-      if (seen("barriers").length) parts.push(["legend_barriers", "barriers", seen("barriers").sort(), "line"]);
-      if (on("findings")) parts.push(["legend_findings", "findings"]);
-      const drawn = JSON.stringify(parts);
-      if (drawn === this.legendDrawn) return;
-      this.legendDrawn = drawn;
-      this.legend.replaceChildren();
-      for (const [title, book, only, shape] of parts) {
-        this.legend.append(el("div", "cg-part", T[title]));
-        const list = el("div", `cg-list cg-of-${book}`);
-        this.legend.append(list);
-        for (const [key, one] of Object.entries(cfg.looks[book])) {
-          if (only && !only.includes(key)) continue;
-          const row = el("div", "cg-entry");
-          const swatch = el("span", `cg-swatch cg-${one.h} ${shape ? "cg-" + shape : ""}`);
-          swatch.style.setProperty("--c", one.c);
-          row.append(swatch, el("span", "", one.t));
-          list.append(row);
-        }
-      }
     }
 
     /* One line on what is missing from the picture, and a mark of what is drawn. */

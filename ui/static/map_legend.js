@@ -1,0 +1,60 @@
+/* The legend of a map: what is in view now, and nothing else. */
+(function () {
+  "use strict";
+
+  const { el } = window.chigaiLook;
+
+  function add(view) {
+    const control = L.control({ position: "bottomright" });
+    control.onAdd = () => {
+      const box = el("details", "cg-legend");
+      box.open = view.map.getContainer().clientWidth > 600;
+      box.append(el("summary", "", view.cfg.text.legend));
+      view.legend = el("div", "cg-entries");
+      box.append(view.legend);
+      L.DomEvent.disableClickPropagation(box);
+      L.DomEvent.disableScrollPropagation(box);
+      return box;
+    };
+    control.addTo(view.map);
+  }
+
+  function draw(view) {
+    const near = view.near();
+    const on = (key) => (view.loaders || []).some((l) => l.key === key && l.wanted());
+    const seen = (key) => {
+      const loader = (view.loaders || []).find((l) => l.key === key && l.wanted());
+      return loader && loader.keys ? [...loader.keys] : [];
+    };
+    const parts = [];
+    if (view.cfg.kind === "plan" && view.cfg.counties && !near && view.map.hasLayer(view.groups.counties)) parts.push(["legend_targets", "targets"]);
+    if (on("sites")) parts.push(["legend_sites", "blocks", ["site", "site_small"], "round"]);
+    if (on("blocks"))
+      parts.push(["legend_blocks", "blocks", ["site", "site_small", ...(seen("blocks").includes("below") ? ["below"] : [])]]);
+    if (on("parcels")) parts.push(["legend_parcels", "parcels"]);
+    const why = [...new Set([...seen("why"), ...(view.unitGroup && view.unitGroup.getLayers().length ? view.unitKeys : [])])];
+    if (why.length) parts.push(["legend_why", "why", why.sort()]);
+    if (on("rest")) parts.push(["legend_rest", "rest"]);
+    if (seen("barriers").length) parts.push(["legend_barriers", "barriers", seen("barriers").sort(), "line"]);
+    if (on("findings")) parts.push(["legend_findings", "findings"]);
+    const drawn = JSON.stringify(parts);
+    if (drawn === view.legendDrawn) return;
+    view.legendDrawn = drawn;
+    view.legend.replaceChildren();
+    for (const [title, book, only, shape] of parts) {
+      view.legend.append(el("div", "cg-part", view.cfg.text[title]));
+      const list = el("div", `cg-list cg-of-${book}`);
+      view.legend.append(list);
+      for (const [key, one] of Object.entries(view.cfg.looks[book])) {
+        if (only && !only.includes(key)) continue;
+        const row = el("div", "cg-entry");
+        const swatch = el("span", `cg-swatch cg-${one.h} ${shape ? "cg-" + shape : ""}`);
+        swatch.style.setProperty("--c", one.c);
+        row.append(swatch, el("span", "", one.t));
+        list.append(row);
+      }
+    }
+  }
+
+  window.chigaiLegend = { add, draw };
+})();
