@@ -17,7 +17,7 @@ from geo.checking import attributes, mending, overlaps, whereabouts
 from geo.checking import pieces as joining
 from geo.checking.findings import KINDS, Book, summarise
 from geo.errors import ChigaiError
-from geo.schemas import MU_M2, PARCEL_TEXTS
+from geo.schemas import MU_M2, PARCEL_TEXTS, Finding
 
 if TYPE_CHECKING:
     from geo.reading import Loaded
@@ -93,8 +93,9 @@ def check(
         raise _nothing({})
     table = attributes.clean(frame, book)
     step(0.05)
-    mended = mending.mend(np.asarray(frame.geometry.array, object))
-    _tell_mended(mended, table, np.asarray(frame.geometry.array, object), book, out)
+    raw = np.asarray(frame.geometry.array, object)
+    mended = mending.mend(raw)
+    _tell_mended(mended, table, raw, _told(table, raw, loaded.findings), book, out)
     if not len(mended.pieces):
         raise _nothing(dict(zip(*np.unique(mended.refused.astype(str), return_counts=True), strict=True)))
     step(0.3)
@@ -164,8 +165,20 @@ def _no_rows(crs: object) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(empty, geometry=gpd.GeoSeries([], crs=crs), crs=crs)
 
 
+def _told(table: pd.DataFrame, raw: np.ndarray, found: list[Finding]) -> np.ndarray:
+    """Why reading took a row's geometry away, "" where it did not; object[n]."""
+    reason = {f.row: f.kind for f in found if f.row is not None and f.action == "left_out"}
+    told = table["source_row"].map(reason).astype(object).fillna("").to_numpy(object)
+    return np.where(shapely.is_missing(raw), told, "")
+
+
 def _tell_mended(
-    mended: mending.Mended, table: pd.DataFrame, raw: np.ndarray, book: Book, out: _LeftOut
+    mended: mending.Mended,
+    table: pd.DataFrame,
+    raw: np.ndarray,
+    told: np.ndarray,
+    book: Book,
+    out: _LeftOut,
 ) -> None:
     ids, row = table["parcel_id"].to_numpy(object), table["source_row"].to_numpy()
     refused = np.flatnonzero(mended.refused != "")
@@ -173,9 +186,12 @@ def _tell_mended(
         shown = np.isin(mended.refused[refused], ("geometry_not_polygon", "too_large", "vertex_astray"))
         shapes = np.full(len(refused), None, object)
         shapes[shown] = shapely.force_2d(raw[refused[shown]])
-        out.add(mended.refused[refused], ids[refused], row[refused], np.zeros(len(refused)), shapes)
-        for kind in np.unique(mended.refused[refused].astype(str)):
-            some = mended.refused[refused] == kind
+        kinds = np.where(told[refused] != "", told[refused], mended.refused[refused])
+        out.add(kinds, ids[refused], row[refused], np.zeros(len(refused)), shapes)
+        # what reading has told of a row is not told again
+        fresh = told[refused] == ""
+        for kind in np.unique(mended.refused[refused[fresh]].astype(str)):
+            some = fresh & (mended.refused[refused] == kind)
             book.add(str(kind), row[refused[some]], ids[refused[some]], 0.0, shapes[some])
     came = mended.refused == ""
     change = np.abs(mended.after_m2 - mended.before_m2) / MU_M2

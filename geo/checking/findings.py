@@ -33,7 +33,10 @@ KINDS: dict[str, Kind] = {
         "error", "left_out", "坐标为空值或无穷大（NaN/Inf）", "a coordinate is NaN or infinite"
     ),
     "coordinates_out_of_range": Kind(
-        "error", "left_out", "坐标超出地球范围", "a coordinate lies off the earth"
+        "error",
+        "left_out",
+        "坐标超出坐标系或地球的范围",
+        "a coordinate lies outside the coordinate system, or off the earth",
     ),
     "too_large": Kind(
         "error",

@@ -296,6 +296,14 @@ def test_findings_of_reading_stand_in_the_same_table():
     assert table["zh"].tolist() == ["没有图形", "按 GBK 读取。"]
 
 
+def test_a_row_that_reading_set_aside_is_told_once_and_by_its_own_reason():
+    read = Finding("unreadable_geometry", "error", "left_out", "图形数据已损坏。", "It is spoilt.", row=2)
+    checked = checking.check(loaded([at(0, 0), None, None], findings=[read]))
+    assert kinds(checked) == {"unreadable_geometry": 1, "geometry_missing": 1}
+    assert checked.findings["row"].tolist() == [2, 3]
+    assert checked.left_out["kind"].tolist() == ["unreadable_geometry", "geometry_missing"]
+
+
 # --- places
 
 
