@@ -78,6 +78,17 @@ def test_the_ridge_round_a_paddy_does_not_lift_its_level(tmp_path: Path) -> None
     assert terrain.elevations(geoms, dem, CRS).tolist() == [80.0] * 9
 
 
+def test_an_outline_of_very_many_corners_is_shrunk_by_few(tmp_path: Path) -> None:
+    turn = np.linspace(0, 2 * np.pi, 8000, endpoint=False)
+    far = 40 + np.random.default_rng(1).uniform(-0.3, 0.3, len(turn))
+    ragged = shapely.Polygon(np.column_stack([E0 + 60 + far * np.cos(turn), N0 + 60 + far * np.sin(turn)]))
+    inner = terrain.shrunk(np.array([ragged], object), 1.5)[0]
+    assert shapely.get_num_coordinates(inner) < 2000
+    assert shapely.within(inner, ragged)
+    assert shapely.distance(inner.exterior, ragged.exterior) >= 1.5 * 0.85
+    assert shapely.area(inner) == pytest.approx(np.pi * 38.2**2, rel=0.02)
+
+
 def test_a_paddy_too_narrow_to_shrink_counts_whole_and_one_without_a_cell_is_read_between(
     tmp_path: Path,
 ) -> None:
