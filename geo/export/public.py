@@ -112,6 +112,17 @@ READING: dict[str, tuple[str, str]] = {
     "county_unclear": ("县（市、区）代码无法识别", "county not understood"),
     "county_unknown": ("县（市、区）不在本方案内，未参加规划", "of no county of this programme: not planned"),
     "too_many_vertices": ("顶点过多，未读入", "too many vertices"),
+    "unreadable_geometry": ("图形已损坏，未读入", "the geometry is spoilt and was not read"),
+    "ring_not_closed": ("边界线没有闭合，已闭合", "the outline was not closed: closed"),
+    "arcs_straightened": (
+        "边界含圆弧，已化为短直线",
+        "arcs in the outline: turned into short straight sides",
+    ),
+    "rows_deleted": ("已标记删除的行，未读入", "rows marked as deleted were not read"),
+    "barrier_left_out": (
+        "渠路没有图形或不是线、面，未使用",
+        "barriers without line or polygon were not used",
+    ),
 }
 """Kinds of finding that reading writes → titles; an unknown kind is shown by its name."""
 

@@ -102,13 +102,13 @@ _OWN = {_norm(f) for f in (*PARCEL_FIELDS, *BARRIER_FIELDS)}
 def find(columns: Iterable[str], *names: str) -> str | None:
     """The first column that bears one of the names; case, spaces and underscores do not matter.
 
-    A name that a shapefile cut to ten characters (or ten bytes: three Chinese characters) is found too.
+    A name that a shapefile cut to ten bytes is found too: three Chinese characters in UTF-8, five in GBK.
     """
     there = {_norm(c): c for c in reversed(list(columns))}
     for name in names:
         if (hit := there.get(_norm(name))) is not None:
             return hit
-    cut = {c for c in there.values() if len(c.encode()) in (9, 10)}
+    cut = [c for c in there.values() if {len(c.encode()), len(c.encode("gb18030", "replace"))} & {9, 10}]
     for name in names:
         for column in cut:
             if len(name) > len(column) and name.casefold().startswith(column.casefold()):

@@ -23,6 +23,14 @@ def place(
     bounds = shapely.bounds(geometries)
     file_crs = crs_.known(head.crs)
     declared = crs_.parse(asked) if asked is not None else file_crs
+    if declared is not None and not (declared.is_geographic or declared.is_projected):
+        raise ChigaiError(
+            f"{crs_.name(declared)} 不是平面坐标系，也不是经纬度。",
+            f"{crs_.name(declared)} is neither a projected nor a longitude/latitude system.",
+            do_zh="请给出平面或经纬度坐标系的 EPSG 编号，例如 --crs 4553。",
+            do_en="Give the EPSG number of one of these, such as --crs 4553.",
+            file=name,
+        )
     try:
         settled = zones.settle(bounds, declared, certain=asked is not None or not head.crs_by_default)
     except ChigaiError as error:

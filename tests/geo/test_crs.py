@@ -46,6 +46,13 @@ def same_place(loaded: Loaded, as_if: gpd.GeoDataFrame, within: float = 1e-3) ->
     return bool(np.abs(loaded.parcels.geometry.bounds.to_numpy() - want).max() < within)
 
 
+def test_a_system_of_heights_or_of_the_whole_globe_is_none_for_a_map(tmp_path: Path) -> None:
+    file = written(tmp_path, badfiles.paddies(4))
+    for code in (5737, 4978):
+        said = refused(Source(file, crs=code))
+        assert "平面" in said.zh and "neither" in said.en
+
+
 # --- the plan's own CRS -------------------------------------------------------------------------------------
 
 

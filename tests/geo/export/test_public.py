@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo.export.public import COLUMNS, OTHER, REASONS, block_states, outgoing, random_ids, rings
+from geo.checking.findings import KINDS
+from geo.export.public import COLUMNS, OTHER, READING, REASONS, block_states, outgoing, random_ids, rings
 from geo.schemas import BLOCKS, PARCELS, SITES
 from geo.schemas import REASONS as KNOWN_REASONS
 
@@ -23,6 +26,21 @@ def test_no_operator_and_no_consent_column_leaves(by_hand: Any, internal: bool) 
     out = outgoing(by_hand.plan, internal)
     for frame in out.layers.values():
         assert not PRIVATE & set(frame.columns)
+
+
+def test_every_finding_of_reading_goes_by_a_title() -> None:
+    told = set()
+    for path in (Path(__file__).parents[3] / "geo/reading").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            place = (
+                {"Finding": 0, "rows.per_row": 1, "per_row": 1}.get(ast.unparse(node.func))
+                if isinstance(node, ast.Call)
+                else None
+            )
+            if place is not None and isinstance(kind := node.args[place], ast.Constant):
+                told.add(kind.value)
+    assert len(told) > 10
+    assert told - KINDS.keys() - READING.keys() == set()
 
 
 def test_every_other_column_can_be_exported_and_has_a_name() -> None:

@@ -52,6 +52,14 @@ def test_chigais_own_table_is_recognised_even_cut_to_ten_characters() -> None:
     assert cut.mapping["declared_mu"] == "declared_m"
 
 
+def test_a_chinese_name_that_a_shapefile_cut_is_found_in_either_encoding() -> None:
+    for cut in ("行政区划代", "行政区"):  # ten bytes of GBK, nine of UTF-8
+        assert mapping.find(["面积", cut], "行政区划代码") == cut
+    assert mapping.find(["行政"], "行政区划代码") is None
+    given = mapping.chosen(mapping.recognise(["地块编号编"]), ["地块编号编"], {"parcel_id": "地块编号编码"})
+    assert given.mapping["parcel_id"] == "地块编号编"
+
+
 @pytest.mark.parametrize(
     ("column", "field"),
     [("polygon_uuid", "parcel_id"), ("polygon_uu", "parcel_id"), ("地块编号", "parcel_id"), ("乡镇", "township"),
