@@ -1,0 +1,377 @@
+"""What may be reported, in which order and by whom: the one place that says no, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+KINDS = (
+    "plan_approved", "started", "progress", "finished", "checked", "accepted", "mapped", "correction", "consent",
+)  # fmt: skip
+STATES = ("planned", "approved", "started", "finished", "checked", "returned", "accepted", "mapped")
+REPORTS = frozenset({"started", "progress", "finished"})
+"""What the field team reports; who sent one of these does not accept the block."""
+AFTER: dict[str, frozenset[str]] = {
+    "plan_approved": frozenset({"planned"}),
+    "started": frozenset({"approved", "returned"}),
+    "progress": frozenset({"started", "returned"}),
+    "finished": frozenset({"started", "returned"}),
+    "checked": frozenset({"finished"}),
+    "accepted": frozenset({"checked"}),
+    "mapped": frozenset({"accepted"}),
+}
+"""The states in which a kind of event may happen."""
+TOLERANCE = 1.05
+"""Area done or measured may exceed the block's by this factor: tapes and phones are not surveys."""
+CLOCK = timedelta(minutes=5)
+"""How far a phone's clock may run ahead of the server's."""
+LONGEST_TEXT = 2000
+MOST_FILES = 50
+
+ZH = {
+    "plan_approved": "方案批准", "started": "开工", "progress": "进度", "finished": "完工", "checked": "县级初验",
+    "accepted": "竣工验收", "mapped": "上图入库", "correction": "更正", "consent": "农户意见",
+    "planned": "未批准", "approved": "已批准", "returned": "初验退回",
+}  # fmt: skip
+STATE_ZH = ZH | {
+    "started": "施工中",
+    "finished": "已完工",
+    "checked": "初验合格",
+    "accepted": "已验收",
+    "mapped": "已上图",
+}
+EN = {
+    "plan_approved": "plan approval", "started": "start", "progress": "progress", "finished": "finish",
+    "checked": "county check", "accepted": "acceptance", "mapped": "entry on the map",
+    "correction": "correction", "consent": "consent",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Event:
+    """One report. happened: when, by the reporter's clock, with its zone; received: when the server had it.
+
+    block_id: empty for plan_approved of the whole plan. done_mu: area done in the block so far, mu, not since
+    the last report. passed, reason: of checked; a block that did not pass needs the reason. measured_mu,
+    level_points (how many were levelled), inspector: of accepted. corrects: the event that a correction names;
+    figures given with it stand in the place of that event's, and without any the event is void.
+    operator, given: of consent; the operator is private. files: content addresses. block_version: the version
+    of the block that the reporter saw, None where he saw none.
+    """
+
+    id: UUID
+    kind: str
+    block_id: str
+    plan_id: str
+    actor: str
+    happened: datetime
+    received: datetime | None = None
+    note: str = ""
+    done_mu: float | None = None
+    passed: bool | None = None
+    reason: str | None = None
+    measured_mu: float | None = None
+    level_points: int | None = None
+    inspector: str | None = None
+    corrects: UUID | None = None
+    operator: str | None = None
+    given: bool | None = None
+    files: tuple[str, ...] = ()
+    block_version: int | None = None
+
+
+FIGURES = ("done_mu", "passed", "reason", "measured_mu", "level_points", "inspector", "operator", "given")
+"""The fields of an event that a correction can put right."""
+TAKES: dict[str, frozenset[str]] = {
+    "plan_approved": frozenset(),
+    "started": frozenset(),
+    "progress": frozenset({"done_mu"}),
+    "finished": frozenset(),
+    "checked": frozenset({"passed", "reason"}),
+    "accepted": frozenset({"measured_mu", "level_points", "inspector"}),
+    "mapped": frozenset(),
+    "correction": frozenset(FIGURES),
+    "consent": frozenset({"operator", "given", "reason"}),
+}
+"""The figures that each kind of event may carry."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why an event is not taken. code: for programs; zh, en: for people, with what would cure it."""
+
+    code: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True)
+class Block:
+    """What the rules need of a block."""
+
+    plan_id: str
+    block_id: str
+    county: str
+    area_mu: float
+    version: int
+    withdrawn: bool = False
+
+
+@dataclass
+class Standing:
+    """Where a block stands after its events so far; done_mu is the area done, mu."""
+
+    state: str = "planned"
+    done_mu: float = 0.0
+    reporters: set[str] = field(default_factory=set)
+
+
+def in_itself(event: Event, now: datetime) -> Refusal | None:
+    """Whether an event is sound by itself, whatever else was reported."""
+    if event.kind not in KINDS:
+        return Refusal(
+            "kind",
+            f"没有“{str(event.kind)[:40]}”这种记录。",
+            f"There is no event of kind {str(event.kind)[:40]!r}.",
+        )
+    texts = (
+        event.block_id,
+        event.plan_id,
+        event.actor,
+        event.note,
+        event.reason,
+        event.inspector,
+        event.operator,
+    )
+    if any(t is not None and (not isinstance(t, str) or len(t) > LONGEST_TEXT or "\x00" in t) for t in texts):
+        return Refusal(
+            "text",
+            f"文字过长（最多 {LONGEST_TEXT} 字）或含有无法保存的字符。",
+            f"A text is too long (at most {LONGEST_TEXT} characters) or cannot be kept.",
+        )
+    if not event.actor or not event.plan_id:
+        return Refusal("who", "缺少填报人或方案编号。", "It does not say who reports, or for which plan.")
+    if len(event.files) > MOST_FILES or not all(isinstance(f, str) and len(f) <= 200 for f in event.files):
+        return Refusal(
+            "files",
+            f"附件过多（最多 {MOST_FILES} 个）或编号有误。",
+            f"Too many files (at most {MOST_FILES}), or an address that is none.",
+        )
+    if event.happened.tzinfo is None:
+        return Refusal("zone", "发生时间没有时区。", "The time has no zone.")
+    if event.happened > now + CLOCK:
+        day = event.happened.date().isoformat()
+        return Refusal(
+            "future",
+            f"发生时间在将来（{day}）：请检查手机时间。",
+            f"It lies in the future ({day}): check the phone's clock.",
+        )
+    if event.happened < datetime(2000, 1, 1, tzinfo=UTC):
+        return Refusal("past", "发生时间早于 2000 年。", "It lies before the year 2000.")
+    return _figures(event)
+
+
+def _figures(event: Event) -> Refusal | None:
+    given = {name for name in FIGURES if getattr(event, name) is not None}
+    if not given <= TAKES[event.kind]:
+        names = ", ".join(sorted(given - TAKES[event.kind]))
+        return Refusal(
+            "figures", f"“{ZH[event.kind]}”不带这些内容：{names}。", f"A {EN[event.kind]} carries no {names}."
+        )
+    for name in ("done_mu", "measured_mu"):
+        value = getattr(event, name)
+        if value is not None and not (
+            isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
+        ):
+            return Refusal("number", "面积必须是不小于 0 的数。", "An area is a number of at least 0.")
+    points = event.level_points
+    if points is not None and not (isinstance(points, int) and 0 <= points < 10**6):
+        return Refusal(
+            "number", "水准点数必须是不小于 0 的整数。", "The level points are a count of at least 0."
+        )
+    missing = {
+        "progress": (event.done_mu is None, "done_mu", "已完成面积"),
+        "checked": (event.passed is None, "passed", "是否合格"),
+        "accepted": (not event.measured_mu, "measured_mu", "实测面积"),
+        "correction": (event.corrects is None, "corrects", "被更正的记录"),
+        "consent": (event.given is None or not event.operator, "given, operator", "农户及其意见"),
+    }.get(event.kind)
+    if missing and missing[0]:
+        return Refusal(
+            "missing", f"“{ZH[event.kind]}”缺少：{missing[2]}。", f"A {EN[event.kind]} needs {missing[1]}."
+        )
+    if event.kind == "checked" and event.passed is False and not (event.reason or "").strip():
+        return Refusal("reason", "初验退回须写明原因。", "A block that is returned needs the reason.")
+    if event.kind != "correction" and event.corrects is not None:
+        return Refusal("corrects", "只有更正记录可以指向别的记录。", "Only a correction names another event.")
+    return None
+
+
+def place(event: Event, block: Block | None, counties: Iterable[str] | None) -> Refusal | None:
+    """Whether the event is about a block that exists, and that this person may report on (None: any county)."""
+    allowed = None if counties is None else frozenset(counties)
+    if not event.block_id:
+        if event.kind not in ("plan_approved", "correction"):
+            return Refusal("block", "缺少大池编号。", "It does not say which block.")
+        if allowed is not None:
+            return Refusal(
+                "county",
+                "整个方案的批准超出您负责的县区。",
+                "Approving a whole plan reaches beyond your counties.",
+            )
+        return None
+    if block is None:
+        return Refusal(
+            "block",
+            f"方案中没有大池 {event.block_id[:60]}。",
+            f"The plan has no block {event.block_id[:60]}.",
+        )
+    if allowed is not None and block.county not in allowed:
+        return Refusal(
+            "county",
+            f"大池 {block.block_id} 属于 {block.county}，不在您负责的县区。",
+            f"Block {block.block_id} is of {block.county}, not of your counties.",
+        )
+    if block.withdrawn and event.kind not in ("correction", "consent"):
+        return Refusal(
+            "withdrawn",
+            f"大池 {block.block_id} 已不在方案中。",
+            f"Block {block.block_id} is no longer in the plan.",
+        )
+    return None
+
+
+def step(standing: Standing, event: Event, block: Block) -> Refusal | None:
+    """Move `standing` on by one event of the block, in the order in which they happened; or say why not."""
+    kind = event.kind
+    if kind == "consent":
+        return None
+    if kind == "plan_approved" and not event.block_id and standing.state != "planned":
+        return None
+    if standing.state not in AFTER[kind]:
+        return _order(standing, kind, block)
+    most = block.area_mu * TOLERANCE
+    area = event.done_mu if kind == "progress" else event.measured_mu
+    if area is not None and area > most:
+        return Refusal(
+            "area",
+            f"面积 {area:g} 亩超过大池 {block.block_id} 的 {block.area_mu:.2f} 亩（容差 {TOLERANCE - 1:.0%}）。",
+            f"{area:g} mu are more than block {block.block_id} has: {block.area_mu:.2f} mu (tolerance {TOLERANCE - 1:.0%}).",
+        )
+    if kind == "progress":
+        done = float(event.done_mu or 0.0)
+        if done < standing.done_mu:
+            return Refusal(
+                "less",
+                f"已完成面积不能从 {standing.done_mu:g} 亩降到 {done:g} 亩：填累计面积；若此前填错，请添加更正。",
+                f"The area done cannot fall from {standing.done_mu:g} to {done:g} mu: it is the total so far; "
+                "where the earlier figure was wrong, add a correction.",
+            )
+        standing.done_mu = done
+    if kind == "accepted" and event.actor in standing.reporters:
+        return Refusal("same", "验收人不能是填报人。", "The one who accepts is not the one who reported.")
+    if kind in REPORTS:
+        standing.reporters.add(event.actor)
+    standing.state = _state(kind, event)
+    return None
+
+
+def _state(kind: str, event: Event) -> str:
+    if kind == "checked":
+        return "checked" if event.passed else "returned"
+    return {"plan_approved": "approved", "progress": "started"}.get(kind, kind)
+
+
+def _order(standing: Standing, kind: str, block: Block) -> Refusal:
+    before = [s for s in STATES if s in AFTER[kind]]
+    zh, en = "、".join(STATE_ZH[s] for s in before), " or ".join(before)
+    return Refusal(
+        "order",
+        f"顺序不对：大池 {block.block_id} 当时为“{STATE_ZH[standing.state]}”，“{ZH[kind]}”只能在“{zh}”之后。",
+        f"Out of order: block {block.block_id} was {standing.state} then; {EN[kind]} comes only after {en}.",
+    )
+
+
+Placed = tuple[Event, int]
+"""An event and its number in the ledger."""
+
+
+def effective(history: Sequence[Placed]) -> list[Placed]:
+    """The events that count, as they happened: corrected ones carry the new figures, or are gone."""
+    corrections = {e.corrects: e for e, _ in history if e.kind == "correction"}
+    found = [(corrected(e, corrections.get(e.id)), n) for e, n in history if e.kind != "correction"]
+    kept = [(e, n) for e, n in found if e is not None]
+    return sorted(kept, key=when)
+
+
+def when(placed: Placed) -> tuple[datetime, int]:
+    """The order of events: as they happened, and what happened at the same moment as it was received."""
+    return placed[0].happened, placed[1]
+
+
+def corrected(event: Event, correction: Event | None) -> Event | None:
+    """The event with the figures of its last correction; None where that makes it void."""
+    if correction is None:
+        return event
+    figures = {name: v for name in FIGURES if (v := getattr(correction, name)) is not None}
+    if not figures:
+        return None
+    changed = replace(event, **figures)
+    # who puts figures right answers for them
+    return replace(changed, actor=correction.actor) if changed != event else event
+
+
+def run(history: Sequence[Placed], block: Block) -> tuple[Standing, Refusal | None, Event | None]:
+    """Follow a block's events from the beginning: where it stands, and the first that breaks a rule."""
+    standing = Standing()
+    for event, _ in effective(history):
+        refusal = step(standing, event, block)
+        if refusal is not None:
+            return standing, refusal, event
+    return standing, None, None
+
+
+def correction(event: Event, target: Event | None) -> Refusal | None:
+    """Whether a correction names an event of its own block, and carries what that kind of event can carry."""
+    if target is None:
+        return Refusal("corrects", "被更正的记录不存在。", "The event to be corrected does not exist.")
+    if target.kind == "correction":
+        return Refusal(
+            "corrects",
+            "更正不能再被更正：请再更正原记录。",
+            "A correction is not corrected itself: correct the first event again.",
+        )
+    if (target.plan_id, target.block_id) != (event.plan_id, event.block_id):
+        return Refusal(
+            "corrects", "被更正的记录属于另一个大池。", "The event to be corrected is about another block."
+        )
+    given = {name for name in FIGURES if getattr(event, name) is not None}
+    if not given <= TAKES[target.kind]:
+        return Refusal(
+            "figures", f"“{ZH[target.kind]}”不带这些内容。", f"A {EN[target.kind]} carries no such figures."
+        )
+    return None
+
+
+def later(refusal: Refusal) -> Refusal:
+    """The refusal of an event that something reported for a later time speaks against."""
+    return Refusal(
+        refusal.code,
+        f"与之后的记录矛盾：{refusal.zh}",
+        f"It contradicts what was reported after it. {refusal.en}",
+    )
+
+
+def approved_before() -> Refusal:
+    return Refusal("order", "整个方案此前已批准。", "The whole plan was approved before.")
+
+
+def begun() -> Refusal:
+    return Refusal(
+        "order",
+        "方案中已有大池开工，方案批准不能再更正。",
+        "Work on the plan has begun: its approval can no longer be corrected.",
+    )
