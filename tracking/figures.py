@@ -72,7 +72,11 @@ def joining(folder: Path) -> Joining:
 
 
 def cost_parts(blocks: pd.DataFrame, prices: Mapping[str, Any], total: float) -> dict[str, float]:
-    """What the cost is made of, yuan, by the terms of DESIGN §5; `other` is what they leave of `total`."""
+    """What the cost is made of, yuan, by the terms of DESIGN §5; `other` is what they leave of `total`.
+
+    A block of one parcel is left as it is and costs nothing.
+    """
+    blocks = blocks[blocks.n_parcels > 1]
     parts = {
         "earthwork": float(prices["earthwork_yuan_per_m3"]) * float(blocks.cut_m3.sum()),
         "shape": float(prices["shape_yuan_per_mu"])

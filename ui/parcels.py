@@ -167,7 +167,7 @@ def _list(ctx: parts.Context, chosen: str, summary: pd.DataFrame) -> None:
     t, lang = ctx.t, ctx.lang
     names = dict(zip(summary.kind, summary[lang], strict=True))
     every = _findings(str(files.checked_folder(ctx.home, chosen)))
-    kind = st.selectbox(
+    kind = parts.option(
         t("parcels.filter"),
         ["", *names],
         format_func=lambda k: names.get(k, t("parcels.every_kind")),
@@ -178,8 +178,8 @@ def _list(ctx: parts.Context, chosen: str, summary: pd.DataFrame) -> None:
     table = pd.DataFrame(
         {
             "row": shown.row,
-            "parcel": shown.parcel_id,
             "what": shown[lang],
+            "parcel": shown.parcel_id,
             "action": shown.action.map(lambda a: t(f"action.{a}")),
             "area": shown.area_mu.where(shown.area_mu > 0),
         }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
@@ -19,11 +19,12 @@ from planning.inputs import DEMO
 from planning.programme import Programme, Unit
 from tracking.targets import Standing
 from ui import numbers, palette, safe
-from ui.text import Words
+from ui.text import LANGUAGES, Words
 
 LOG = logging.getLogger("chigai.ui")
 PROGRAMME = "jixi-2020-8"
 STYLES = Path(__file__).with_name("static") / "pages.css"
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -109,16 +110,25 @@ def choose(
     placeholder: str | None = None,
 ) -> str:
     """A selectbox whose value the address keeps (?name=…) and the session remembers from page to page."""
-    widget = f"choose_{name}"
-    wanted = st.session_state.pop(f"select_{name}", None)
-    if wanted is None and widget not in st.session_state:
-        wanted = st.query_params.get(name, st.session_state.get(f"kept_{name}"))
-    if wanted in options:
-        st.session_state[widget] = wanted
-    elif st.session_state.get(widget) not in options:
-        st.session_state[widget] = options[0]
-    value = st.selectbox(label, options, format_func=shown, key=widget, help=help, placeholder=placeholder)
-    st.session_state[f"kept_{name}"] = value
+    widget, kept = in_language(f"choose_{name}"), f"kept_{name}"
+    if kept not in st.session_state:
+        st.session_state[kept] = st.query_params.get(name)
+    # the widget's own memory ends with its page and its language: what it shows is told it every time
+    st.session_state[widget] = st.session_state[kept] if st.session_state[kept] in options else options[0]
+
+    def changed() -> None:
+        st.session_state[kept] = st.session_state[widget]
+
+    value = st.selectbox(
+        label,
+        options,
+        format_func=shown,
+        key=widget,
+        help=help,
+        placeholder=placeholder,
+        on_change=changed,
+    )
+    st.session_state[kept] = value
     if value and st.query_params.get(name) != value:
         st.query_params[name] = value
     elif not value:
@@ -126,9 +136,23 @@ def choose(
     return value
 
 
+def in_language(key: str) -> str:
+    """A widget's key in the session's language: of one whose key stays, a browser keeps the old language's words."""
+    return f"{key}_{st.session_state.get('lang', LANGUAGES[0])}"
+
+
+def option(label: str, options: Sequence[_T], *, key: str, index: int | None = 0, **more: Any) -> _T | None:
+    """A selectbox that keeps its value when the page changes its language."""
+    widget, kept = in_language(key), st.session_state.get(f"kept_{key}")
+    if widget not in st.session_state and f"kept_{key}" in st.session_state:
+        index = options.index(kept) if kept in options else index
+    value = st.selectbox(label, options, index=index, key=widget, **more)
+    st.session_state[f"kept_{key}"] = value
+    return value
+
+
 def select(name: str, value: str) -> None:
     """Make `choose(name, …)` show this value when it is drawn next."""
-    st.session_state[f"select_{name}"] = value
     st.session_state[f"kept_{name}"] = value
 
 

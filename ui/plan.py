@@ -222,7 +222,7 @@ def _by_county(ctx: parts.Context, meta: dict[str, Any]) -> None:
             numbers.mu(c["compliant_mu"], lang, False),
             numbers.percent(c["share"]),
             numbers.percent(c.get("bound_share")),
-            numbers.volume(c["cut_m3"], False),
+            numbers.volume(c["cut_m3"], False) if meta.get("earthwork", True) else numbers.NONE,
             numbers.money(c["cost_yuan"], lang, False),
         ]
 
@@ -234,9 +234,9 @@ def _download(ctx: parts.Context, folder: Path) -> None:
     t = ctx.t
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
-        fmt = st.selectbox(
+        fmt = parts.option(
             t("plan.format"), list(FORMATS), format_func=lambda f: t(f"format.{f}"), key="format"
-        )
+        ) or next(iter(FORMATS))
     with right:
         st.download_button(
             t("plan.download"),

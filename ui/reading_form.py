@@ -128,7 +128,7 @@ def _source(ctx: parts.Context, reference: str) -> tuple[dict[str, Any], bool]:
             t("read.where"), key=f"where_{mine}", help=t("read.where_help"), placeholder=" "
         )
         names = {u.adcode: u.name_zh if ctx.lang == "zh" else u.name_en for u in ctx.programme.units}
-        county = st.selectbox(
+        county = parts.option(
             t("read.county"),
             ["", *names],
             format_func=lambda c: names.get(c, t("read.county_auto")),
@@ -156,7 +156,7 @@ def _source(ctx: parts.Context, reference: str) -> tuple[dict[str, Any], bool]:
 def _layer(ctx: parts.Context, seen: Preview, source: dict[str, Any], mine: str) -> bool:
     """Ask for the layer where there are several. False while none is chosen."""
     if len(seen.layers) > 1:
-        layer = st.selectbox(
+        layer = parts.option(
             ctx.t("read.layer"),
             seen.layers,
             index=seen.layers.index(seen.layer) if seen.layer in seen.layers else None,
@@ -207,7 +207,7 @@ def _coordinates(ctx: parts.Context, seen: Preview, source: dict[str, Any], mine
         )
         for p in seen.crs_candidates
     }
-    epsg = st.selectbox(
+    epsg = parts.option(
         t("read.crs"),
         [*names, 0],
         index=None,
@@ -241,7 +241,7 @@ def _columns(ctx: parts.Context, seen: Preview, source: dict[str, Any], mine: st
             proposed = seen.mapping.get(name, "")
             options = ["", *seen.columns]
             with columns[i % 3]:
-                chosen = st.selectbox(
+                chosen = parts.option(
                     t(f"field.{name}"),
                     options,
                     index=options.index(proposed) if proposed in options else 0,

@@ -257,7 +257,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "plan.gained": ("新增插秧面积", "Planted area gained"),
     "plan.gained_note": ("拆田埂 {km} km；不是耕地面积增加", "{km} km of ridge go; not cultivated-land area"),
     "plan.map": ("合并前后", "Before and after"),
-    "plan.map_note": ("从最大的达标示范点打开，两图同步移动；点击看数字，“看全图”回到全市。", "Opens at the largest site that counts; both move together. Click for figures; “Show all” leads back to the whole city."),
+    "plan.map_note": ("从最大的达标示范点打开，两图同步移动；点击看数字，“看全图”回到全市。", "Opens at the largest site that counts; both move together. Click for figures; 'Show all' leads back to the whole city."),
     "plan.view": ("显示", "Show"),
     "plan.view_before_after": ("并排对比", "Side by side"),
     "plan.view_after": ("合并后", "After"),

@@ -176,6 +176,11 @@ def test_a_planner_uploads_checks_plans_and_sees_the_blocks_with_no_other_host_a
 
     page.get_by_text("English", exact=True).click()
     page.get_by_text("What shall we join?").wait_for()
+    page.get_by_text("Hold it against the targets").wait_for()
+    page.wait_for_timeout(500)
+    chosen = page.locator("[data-testid=stSelectbox]")
+    shown = chosen.all_inner_texts() + [f.input_value() for f in chosen.locator("input").all()]
+    assert any("mu" in words for words in shown) and not any("亩" in words for words in shown)
     page.get_by_role("link", name="Overview").click()
     page.get_by_text("Will we make it?").wait_for()
     assert "lang=en" in page.url

@@ -24,7 +24,8 @@ def test_before_and_after_agree_with_the_plans_tables(plan_folder: Path) -> None
 def test_the_cost_is_the_sum_of_its_parts(plan_folder: Path) -> None:
     j = figures.joining(plan_folder)
     assert set(j.cost) == set(figures.COST_PARTS)
-    assert sum(j.cost.values()) == pytest.approx(j.cost_yuan, rel=0.01)
+    assert sum(j.cost.values()) == pytest.approx(j.cost_yuan)
+    assert j.cost["other"] == 0 and plans.read(plan_folder).blocks.n_parcels.min() == 1
     assert j.cost["earthwork"] == pytest.approx(
         plans.read_meta(plan_folder)["parameters"]["earthwork_yuan_per_m3"] * j.cut_m3
     )

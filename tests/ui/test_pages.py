@@ -288,7 +288,7 @@ def test_the_as_of_date_says_which_plan_was_the_newest_by_then_and_how_long_ther
     small_plan(home / "plans" / "old", created="2022-04-10T01:00:00+00:00")
     small_plan(home / "plans" / "new", created="2026-11-20T06:30:00+00:00")
     at = opened()
-    assert at.selectbox(key="choose_plan").options[0].startswith("2026-11-20 14:30")
+    assert at.selectbox(key="choose_plan_zh").options[0].startswith("2026-11-20 14:30")
     for day, says in (
         (date(2022, 4, 18), "还剩 2 天"),
         (date(2022, 4, 20), "今天截止"),
@@ -296,7 +296,7 @@ def test_the_as_of_date_says_which_plan_was_the_newest_by_then_and_how_long_ther
     ):
         at.date_input(key="as_of").set_value(day).run()
         assert says in words(sound(at))
-        assert [o[:10] for o in at.selectbox(key="choose_plan").options] == ["2022-04-10"]
+        assert [o[:10] for o in at.selectbox(key="choose_plan_zh").options] == ["2022-04-10"]
     at.date_input(key="as_of").set_value(date(2022, 4, 9)).run()
     assert "还没有方案" in words(sound(at))
 
@@ -344,6 +344,32 @@ def test_checked_parcels_show_the_balance_of_their_area_and_their_findings(home:
     assert "可以用" in said and "自相交" in said
     assert [e.proto.src for e in at.get("iframe")] == [f"/chigai/map/upload/{parcels_id}?lang=zh"]
     assert list(at.dataframe[0].value["row"]) == [7]
+
+
+def test_a_choice_outlives_a_change_of_page_and_language_and_its_words_change(home: Path) -> None:
+    small_plan(home / "plans" / "old", created="2026-11-10T06:30:00+00:00")
+    small_plan(home / "plans" / "new")
+    checked_parcels(home)
+    at = opened()
+    at.selectbox(key="choose_plan_zh").select("old").run()
+    at.switch_page("plan.py").run()
+    assert sound(at).selectbox(key="choose_plan_zh").value == "old"
+    at.selectbox(key="format_zh").select("dxf").run()
+    for lang, unit in (("en", " mu"), ("zh", " 亩")):
+        next(b for b in at.get("button_group") if b.key == "switch").set_value(lang).run()
+        assert sound(at).selectbox(key=f"format_{lang}").value == "dxf"
+        chosen = at.selectbox(key=f"choose_plan_{lang}")
+        assert chosen.value == "old" and all(o.endswith(unit) for o in chosen.options)
+    at.switch_page("overview.py").run()
+    assert at.selectbox(key="choose_plan_zh").value == "old"
+    assert "/plan/old?" in at.get("iframe")[0].proto.src
+
+
+def test_what_was_not_reckoned_is_no_nought(home: Path) -> None:
+    folder = small_plan(home / "plans" / "one")
+    meta = json.loads((folder / "plan.json").read_text("utf-8"))
+    (folder / "plan.json").write_text(json.dumps({**meta, "earthwork": False}), "utf-8")
+    assert "1,234" not in words(opened("plan"))
 
 
 def test_a_plan_leads_on_to_the_targets_and_a_page_without_data_to_where_they_are_checked(home: Path) -> None:
