@@ -34,8 +34,7 @@ def place(
     try:
         settled = zones.settle(bounds, declared, certain=asked is not None or not head.crs_by_default)
     except ChigaiError as error:
-        error.file = name
-        raise
+        raise _about(error, name, target) from error
     findings = list(settled.findings)
     if asked is not None and file_crs is not None and not head.crs_by_default and file_crs != declared:
         findings.append(
@@ -61,8 +60,7 @@ def place(
         try:
             way = crs_.shift(part, plan, around)
         except ChigaiError as error:
-            error.file = name
-            raise
+            raise _about(error, name, target) from error
         moved[mask] = crs_.apply(geometries[mask], way)
         if way.accuracy_m:
             findings.append(
@@ -88,3 +86,14 @@ def place(
         "The row's coordinates do not fit the coordinate system; it is left out.",
     )
     return moved, plan, findings
+
+
+def _about(error: ChigaiError, name: str, target: CRS | None) -> ChigaiError:
+    """The refusal with the file's name; --crs speaks of the parcels, so for other files (target) it is no cure."""
+    error.file = name
+    if target is not None:
+        error.do_zh = "请在 GIS 中把该文件转换到 CGCS2000，写明坐标系（.prj）后再用。"
+        error.do_en = (
+            "Bring the file to CGCS2000 in a GIS, with its coordinate system named (.prj), and try again."
+        )
+    return error

@@ -53,6 +53,17 @@ def test_a_system_of_heights_or_of_the_whole_globe_is_none_for_a_map(tmp_path: P
         assert "平面" in said.zh and "neither" in said.en
 
 
+@pytest.mark.parametrize("label", [None, XIAN80])
+def test_barriers_in_an_unknown_or_old_system_are_not_sent_to_the_parcels_option(
+    tmp_path: Path, label: int | None
+) -> None:
+    file = written(tmp_path, badfiles.paddies(4), prj=label is not None, label=label)
+    with pytest.raises(ChigaiError) as caught:
+        read_barriers(Source(file), CRS.from_epsg(4553))
+    assert caught.value.file == file.name
+    assert "--crs" not in caught.value.text("zh") + caught.value.text("en") and ".prj" in caught.value.do_en
+
+
 # --- the plan's own CRS -------------------------------------------------------------------------------------
 
 
