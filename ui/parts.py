@@ -335,6 +335,11 @@ def data_name(name: str, t: Words) -> str:
     return t("read.demo_name") if name == DEMO else name
 
 
+def short(name: str) -> str:
+    """A name that leaves room for what stands after it: its beginning and its end."""
+    return name if len(name) <= 24 else f"{name[:12]}…{name[-11:]}"
+
+
 def plan_name(meta: Mapping[str, Any], t: Words) -> str:
     """What a plan is made from."""
     inputs = [i["name"] for i in meta.get("inputs", []) if i.get("role") == "parcels"]
@@ -344,10 +349,10 @@ def plan_name(meta: Mapping[str, Any], t: Words) -> str:
 def plan_label(meta: Mapping[str, Any], t: Words) -> str:
     """A plan in a list: when it was made, from what, how much it reaches."""
     area = numbers.mu(meta.get("totals", {}).get("compliant_mu"), t.lang)
-    return " · ".join(filter(None, [numbers.moment(meta["created"]), plan_name(meta, t), area]))
+    return " · ".join(filter(None, [numbers.moment(meta["created"]), short(plan_name(meta, t)), area]))
 
 
 def parcels_label(manifest: Mapping[str, Any], t: Words) -> str:
     """A set of checked parcels in a list."""
     area = numbers.mu(manifest["area"]["usable_mu"], t.lang)
-    return f"{data_name(manifest['name'], t)} · {area} · {numbers.moment(manifest['created'])}"
+    return f"{short(data_name(manifest['name'], t))} · {area} · {numbers.moment(manifest['created'])}"

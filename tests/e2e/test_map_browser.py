@@ -76,9 +76,19 @@ def browser() -> Iterator[Any]:
 class Visit:
     """One page, with everything that it asked for and every complaint of the browser."""
 
-    def __init__(self, browser: Any, base: str, path: str, width: int = 1200, height: int = 800) -> None:
+    def __init__(
+        self,
+        browser: Any,
+        base: str,
+        path: str,
+        width: int = 1200,
+        height: int = 800,
+        touch: bool = False,
+    ) -> None:
         self.base = base
-        self.context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
+        self.touch = touch
+        size = {"width": width, "height": height}
+        self.context = browser.new_context(viewport=size, locale="zh-CN", has_touch=touch, is_mobile=touch)
         self.page = self.context.new_page()
         self.asked: list[str] = []
         self.complaints: list[str] = []
@@ -117,7 +127,7 @@ class Visit:
         self.ready()
 
     def click_on(self, layer: str) -> str:
-        """Click, with the mouse, the first shape of a layer that lies free; the card's text."""
+        """Click, or touch, the first shape of a layer that lies free; the card's text."""
         x, y = self.page.evaluate(
             """key => {
                 const view = chigai.views.at(-1), map = view.map;
@@ -134,7 +144,7 @@ class Visit:
             layer,
         )
         assert x >= 0, f"no shape of {layer} lies free"
-        self.page.mouse.click(x, y)
+        (self.page.touchscreen.tap if self.touch else self.page.mouse.click)(x, y)
         card = self.page.wait_for_selector(".cg-card")
         return card.inner_text()
 
@@ -170,6 +180,35 @@ def test_a_click_from_afar_tells_as_text_too(browser: Any, address: str, layer: 
     told = visit.click_on(layer)
     expected = "状态" if layer == "counties" else "大池数"
     assert expected in told
+    visit.close()
+
+
+TOLD = {
+    "counties": ("县（市、区）", "状态", "County", "State"),
+    "sites": ("示范点", "大池数", "Site", "Blocks"),
+    "blocks": ("大池", "并入地块", "Block", "Parcels joined"),
+    "parcels": ("地块", "高程", "Parcel", "Elevation"),
+}
+
+
+@pytest.mark.parametrize("touch", [False, True])
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_mouse_and_finger_find_the_facts_of_every_layer(
+    browser: Any, address: str, lang: str, touch: bool
+) -> None:
+    size = (390, 700) if touch else (1200, 800)
+    visit = Visit(browser, address, maps.plan_map_url("probe", lang), *size, touch=touch)
+    for layer, words in TOLD.items():
+        if layer == "blocks":
+            visit.look_at()
+        if layer == "parcels":
+            visit.switch_on("parcels")
+        told = visit.click_on(layer)
+        assert all(word in told for word in (words[2:] if lang == "en" else words[:2])), layer
+        # the next card is not to be taken for this one as it fades, nor the map asked while it moves
+        visit.page.evaluate("void chigai.views[0].unpop()")
+        visit.until("!document.querySelector('.cg-card, .leaflet-pan-anim')")
+        visit.page.wait_for_timeout(500)  # two taps in a moment would zoom
     visit.close()
 
 

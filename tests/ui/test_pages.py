@@ -386,6 +386,14 @@ def test_a_plan_leads_on_to_the_targets_and_a_page_without_data_to_where_they_ar
     assert "能按期完成任务吗" in words(sound(at))
 
 
+def test_a_long_file_name_leaves_room_for_the_figures_after_it() -> None:
+    assert parts.short("鸡东DK.zip") == "鸡东DK.zip"
+    assert (
+        parts.short("黑龙江省鸡西市鸡东县东海镇新华村_承包地块_2024年最终版.zip")
+        == "黑龙江省鸡西市鸡东县东海…024年最终版.zip"
+    )
+
+
 def test_a_number_and_its_unit_stand_in_one_line() -> None:
     assert parts.together("占 84.0 %；至多 85.2 %") == "占 84.0\u00a0%；至多 85.2\u00a0%"
     assert parts.together("20.4 m³ a mu") == "20.4\u00a0m³ a mu"
