@@ -32,6 +32,9 @@ class Arrays:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self._clear()
+
+    def _clear(self) -> None:
         self.head = chain.Head(0, chain.GENESIS)
         self.keys: dict[tuple[str, str], int] = {}
         self.key = np.empty(0, np.int32)
@@ -52,9 +55,7 @@ class Arrays:
         since = self.head.seq
         if since and connection.scalar(select(events.c.hash).where(events.c.seq == since)) != self.head.hash:
             # another ledger was restored under our feet
-            lock = self.lock
-            self.__init__()  # type: ignore[misc]
-            self.lock = lock
+            self._clear()
             since = 0
         query = select(
             events.c.seq,

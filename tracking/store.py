@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,8 @@ UPGRADE_LOCK = 0x63686967
 """Key of PostgreSQL's advisory lock under which one process at a time changes the schema."""
 
 T = TypeVar("T")
+# alembic keeps what it works on in globals of its own
+_migrating = threading.Lock()
 
 
 class Store:
@@ -186,7 +189,7 @@ def migrate(connection: Connection, to: str = "head") -> None:
             return script._downgrade_revs("base", revision)
         return script._upgrade_revs(to, revision)
 
-    with EnvironmentContext(config, script, fn=steps, destination_rev=to):
+    with _migrating, EnvironmentContext(config, script, fn=steps, destination_rev=to):
         script.run_env()
 
 
