@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -183,13 +184,14 @@ def _read_ogr(
     path = layer.dataset.path
     # a column that is not read is null to a condition, which then silently chooses the wrong rows
     asked = [c for c in head(layer, encoding).columns if c.casefold() in where.casefold()] if where else []
+    condition = _quoted(where, asked) if where else None
     try:
         with sources.readable(layer.dataset.name):
             meta, table = pyogrio.raw.read_arrow(
                 path,
                 layer=layer.inner,
                 columns=list(dict.fromkeys([*columns, *asked])),
-                where=where,
+                where=condition,
                 max_features=limit,
                 return_fids=True,
                 **options,
@@ -233,6 +235,18 @@ def _read_ogr(
         wkb[curved] = [straight.get(f) for f in fids[curved].tolist()]
     source_row = _numbers(layer, fids, where, options)
     return table.select([places[c] for c in columns]), wkb, source_row, curved
+
+
+def _quoted(where: str, columns: Collection[str]) -> str:
+    """The condition with Chinese column names in double quotes, without which GDAL's own SQL knows none."""
+    names = {c.casefold(): c for c in columns if not c.isascii()}
+
+    def word(match: re.Match[str]) -> str:
+        name = names.get(match.group().casefold())
+        return match.group() if name is None else f'"{name}"'
+
+    # what stands in quotes already is passed over whole
+    return re.sub(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+""", word, where)
 
 
 def _numbers(layer: Layer, fids: np.ndarray, where: str | None, options: dict[str, Any]) -> np.ndarray:

@@ -88,6 +88,24 @@ def test_a_condition_chooses_rows_and_keeps_their_numbers(tmp_path: Path, kind: 
     assert loaded.parcels["parcel_id"].tolist() == frame["DKBM"].tolist()[2:5]
 
 
+@pytest.mark.parametrize("kind", ["shp", "gpkg", "geojson", "fgb", "gdb", "parquet"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        "乡镇='兴凯湖乡'",
+        "\"乡镇\" = '兴凯湖乡'",
+        "乡镇 like '兴凯湖%' and 乡镇 <> '乡镇'",
+        "(乡镇)='兴凯湖乡'",
+    ],
+)
+def test_a_condition_may_name_a_chinese_column_with_or_without_quotes(
+    tmp_path: Path, kind: str, where: str
+) -> None:
+    frame = badfiles.paddies(6).assign(乡镇=["兴凯湖乡", "知一镇"] * 3)
+    loaded = read(Source(written(tmp_path, frame, kind), where=where))
+    assert loaded.parcels["source_row"].tolist() == [1, 3, 5]
+
+
 @pytest.mark.parametrize("kind", ["shp", "gpkg", "geojson", "fgb", "parquet", "gdb"])
 @pytest.mark.parametrize("where", ["no_such = 1", "DKBM = ", "1=1; DROP TABLE DK", "))", "' OR"])
 def test_a_condition_that_cannot_be_run_is_refused_with_the_columns(
