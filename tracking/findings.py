@@ -9,6 +9,8 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 
+from geo.checking.findings import KINDS
+
 FORMATS = ("xlsx", "csv", "gpkg")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A cell that begins so runs as a formula in a spreadsheet."""
@@ -24,6 +26,16 @@ HEADERS = {
     "en": ("说明", "what"),
 }
 
+WORDS = {
+    "error": ("错误", "error"),
+    "warning": ("警告", "warning"),
+    "info": ("提示", "note"),
+    "mended": ("已修复", "mended"),
+    "left_out": ("已剔除", "left out"),
+    "kept": ("保留", "kept"),
+}
+"""How severities and actions are said."""
+
 
 def guarded(values: pd.Series) -> pd.Series:
     """Texts that no spreadsheet runs: what looks like a formula gets an apostrophe before it."""
@@ -38,7 +50,12 @@ def export(folder: Path, fmt: str, lang: str) -> bytes:
         return _gpkg(frame)
     columns = ["row", "parcel_id", "kind", "severity", "action", "area_mu", "zh" if lang == "zh" else "en"]
     table = pd.DataFrame(frame[columns])
-    for column in ("parcel_id", columns[-1]):
+    # what is found in the reading has no title: it goes by its own message
+    titles = table["kind"].map({kind: getattr(about, columns[-1]) for kind, about in KINDS.items()})
+    table["kind"] = titles.where(titles.notna(), table[columns[-1]])
+    for column in ("severity", "action"):
+        table[column] = table[column].map({code: said[lang != "zh"] for code, said in WORDS.items()})
+    for column in ("parcel_id", "kind", columns[-1]):
         table[column] = guarded(table[column])
     table["area_mu"] = table["area_mu"].round(4)
     table = table.rename(columns={c: HEADERS[c][lang != "zh"] for c in columns})

@@ -249,6 +249,7 @@ def _looks(lang: str) -> dict[str, dict[str, dict[str, str]]]:
         "blocks": palette.BLOCKS,
         "why": palette.REASONS,
         "rest": {"rest": palette.REST},
+        "footprint": {"footprint": palette.FOOTPRINT},
         "parcels": palette.PARCELS,
         "findings": palette.SEVERITIES,
         "barriers": palette.BARRIERS,

@@ -76,6 +76,9 @@ PARCELS: dict[str, Look] = {
 REST = Look("#ECE7DA", "plain", "", "保持原状的地块", "parcel that keeps its outline")
 """A parcel in no block, where the reason is not asked for."""
 
+FOOTPRINT = Look("#8FB08C", "plain", "", "稻田所在（概略）", "where the paddies lie, coarsely")
+"""The coarse grid of the far view."""
+
 SEVERITIES: dict[str, Look] = {
     "error": Look("#D55E00", "plain", "✕", "错误", "error"),
     "warning": Look("#E69F00", "plain", "!", "警告", "warning"),

@@ -43,6 +43,12 @@ INKED = """() => [...document.querySelectorAll('canvas')].reduce((sum, canvas) =
     for (let i = 3; i < data.length; i += 4) if (data[i] > 40) sum += 1;
     return sum;
 }, 0)"""
+TRICKS = [
+    "<img src=x onerror=window.pwned=1>",
+    "${window.pwned=1}",
+    "{{7*7}}<svg/onload=window.pwned=1>",
+    "`+(window.pwned=1)+`",
+]
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 
@@ -91,18 +97,20 @@ def dk_zip(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     every = gpd.read_file(demo_folder / "parcels.gpkg", where=f"county = '{COUNTY}'")
     every = every[every.area > 0]
     near = every[every.distance(every.geometry.iloc[len(every) // 2].centroid) < REACH_M]
+    ids = near.parcel_id.to_numpy(object)
+    ids[: len(TRICKS)] = TRICKS
     table = {
-        "DKBM": near.parcel_id,
+        "DKBM": ids,
         "DKMC": "南大洼",
         "SCMJM": near.declared_mu,
-        "GQMC": "兴凯灌区",
+        "GQMC": TRICKS[0],
         "DKDZ": "张三",
     }
     folder = tmp_path_factory.mktemp("dk")
     frame = gpd.GeoDataFrame(table, geometry=near.geometry.values, crs=near.crs)
     frame.to_file(folder / "地块.shp", encoding="GBK", engine="pyogrio")
     (folder / "地块.cpg").unlink(missing_ok=True)
-    out = folder / "鸡东DK.zip"
+    out = folder / "鸡东DK<img src=x onerror=window.pwned=1>${window.pwned=1}{{7*7}}.zip"
     with zipfile.ZipFile(out, "w") as archive:
         for file in folder.glob("地块.*"):
             archive.write(file, file.name)
@@ -156,6 +164,7 @@ def test_a_planner_uploads_checks_plans_and_sees_the_blocks_with_no_other_host_a
     page.get_by_role("button", name="开始检查").click()
     page.get_by_text("检查完成，用时").wait_for(timeout=SLOW_MS)
     assert page.get_by_text("张三").count() == 0
+    assert page.evaluate("window.pwned") is None
     map_frame(page)
 
     page.get_by_role("button", name="用它做方案").click()
@@ -186,6 +195,7 @@ def test_a_planner_uploads_checks_plans_and_sees_the_blocks_with_no_other_host_a
     assert "lang=en" in page.url
     map_frame(page)
 
+    assert [frame.evaluate("window.pwned") for frame in page.frames] == [None, None]
     hosts = {urlsplit(url).hostname for url in asked if not url.startswith(("data:", "blob:"))}
     assert hosts == {"127.0.0.1"}
     assert failures == []

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from shapely.geometry import box
 
+from geo.checking.findings import KINDS
 from geo.schemas import Finding, findings_frame
 from tracking import findings
 
@@ -43,6 +44,30 @@ def test_no_cell_begins_as_a_formula_in_csv_and_chinese_opens_in_excel(folder: P
     assert list(table.columns) == ["行号", "地块编号", "类别", "程度", "处理", "面积（亩）", "说明"]
     assert not table["地块编号"].str.startswith(findings.FORMULA).any()
     assert list(table["说明"])[-1] == "无图形"
+
+
+def test_columns_are_in_words_of_the_language_not_in_codes(tmp_path: Path) -> None:
+    listed = [
+        Finding("sliver", "warning", "kept", "宽 0.3 m", "0.3 m wide"),
+        Finding("encoding_assumed", "info", "kept", "按 GBK 读取", "read as GBK"),
+    ]
+    findings_frame(listed, "EPSG:4553").to_parquet(tmp_path / "findings.parquet")
+    for lang, said in (("zh", ["警告", "提示"]), ("en", ["warning", "note"])):
+        table = pd.read_csv(BytesIO(findings.export(tmp_path, "csv", lang)), dtype=str)
+        kind, severity, action, what = (table.iloc[:, i] for i in (2, 3, 4, 6))
+        assert list(kind) == [getattr(KINDS["sliver"], lang), what[1]]
+        assert list(severity) == said
+        assert set(action) == {"保留" if lang == "zh" else "kept"}
+
+
+def test_the_words_are_those_of_the_pages() -> None:
+    from ui import palette, text
+
+    for code, (zh, en) in findings.WORDS.items():
+        if code in palette.SEVERITIES:
+            assert (palette.SEVERITIES[code].zh, palette.SEVERITIES[code].en) == (zh, en)
+        else:
+            assert text.TEXTS[f"action.{code}"] == (zh, en)
 
 
 def test_the_geopackage_has_every_finding_and_its_shape(folder: Path, tmp_path: Path) -> None:

@@ -198,7 +198,7 @@
       if (!cfg.footprint.geometry) return;
       this.footprint = L.geoJSON(cfg.footprint, {
         interactive: false,
-        style: { stroke: false, fillColor: "#8FB08C", fillOpacity: 0.45 },
+        style: { stroke: false, fillColor: look("footprint", "footprint").c, fillOpacity: 0.45 },
       }).addTo(this.groups.footprint);
     }
 
@@ -233,7 +233,8 @@
 
     zoomed() {
       // a coarse grid, for the far view alone
-      if (this.footprint) this.footprint.setStyle({ fill: this.map.getZoom() < FINE });
+      this.coarse = Boolean(this.footprint) && this.map.getZoom() < FINE;
+      if (this.footprint) this.footprint.setStyle({ fill: this.coarse });
       if (this.counties) {
         const near = this.near();
         this.counties.setStyle((f) => ({

@@ -36,6 +36,7 @@
     if (why.length) parts.push(["legend_why", "why", why.sort()]);
     if (on("rest")) parts.push(["legend_rest", "rest"]);
     if (seen("barriers").length) parts.push(["legend_barriers", "barriers", seen("barriers").sort(), "line"]);
+    if (view.coarse && view.map.hasLayer(view.groups.footprint)) parts.push(["legend_footprint", "footprint"]);
     if (on("findings")) parts.push(["legend_findings", "findings"]);
     const drawn = JSON.stringify(parts);
     if (drawn === view.legendDrawn) return;

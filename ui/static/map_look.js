@@ -113,7 +113,7 @@
         [T.reason, p.reason ? look("why", p.reason).t : T.in_good_block],
         [T.in_block, p.block_id],
       ]),
-    barriers: (p) => card(T.legend_barriers, look("barriers", p.kind).t, []),
+    barriers: (p) => card(T.barrier, look("barriers", p.kind).t, []),
     upload: (p) => card(T.parcel, named(p.parcel_id), [[T.area, area(p.area_mu)]]),
     findings: (p) =>
       card(T.finding, look("findings", p.severity).t, [
