@@ -17,8 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from geo.neighbours import adjacency
+from planning.contraction import PIECE, SPREAD, pieces, small_units
 from planning.cost import Prices
 from planning.search import join_units
 
@@ -80,29 +82,94 @@ def join(
     n = len(fields.area_m2)
     if n == 0:
         return np.zeros(0, np.int32)
+    # the last bit of a level must not turn a step of 0.30 into too much
+    step = np.full(n, rules.max_step_m + 1e-9)
+    small = small_units(fields.unit, fields.area_m2, fields.minimum_m2)
+    if small.any():
+        step[small] *= 1 - SPREAD
+        piece, first, whole = _contracted(fields, small, rules.max_step_m * SPREAD)
+        reached = np.bincount(piece, can) > 0
+        labels = _joined(whole, reached, step[first], rules, seed, progress, threads)[piece]
+    else:
+        labels = _joined(fields, can, step, rules, seed, progress, threads)
+    codes, _ = pd.factorize(np.where(labels >= 0, labels, np.nan), use_na_sentinel=True)
+    return codes.astype(np.int32)
+
+
+def _joined(
+    fields: Fields,
+    can: npt.NDArray[np.bool_],
+    step: Floats,
+    rules: Rules,
+    seed: int,
+    progress: Callable[[float], None] | None,
+    threads: int,
+) -> Ints:
+    """Join every unit, a large one by cells first: labels are row numbers, -1 loose. step: m, per parcel."""
+    n = len(fields.area_m2)
     sizes = np.bincount(fields.unit)
     if (sizes <= LARGE).all():
-        labels = _run(fields, fields.unit, can, rules, seed, None, progress, threads)
-    else:
-        cell = _cells(fields, sizes)
-        order = np.lexsort((np.arange(n), cell))
-        parts = _reorder(fields, order, cell)
-        within = _run(parts, parts.unit, can[order], rules, seed, None, progress, threads)
-        labels = np.full(n, -1, np.int32)
-        # a label is a row number; carry it back to the rows' own order
-        labels[order] = np.where(within >= 0, order[within], -1)
-        labels = _run(fields, fields.unit, can, rules, seed, labels, None, threads)
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.argsort(np.argsort(first[1:] if (labels < 0).any() else first))
-    if (labels < 0).any():
-        rank = np.concatenate([[-1], rank])
-    return rank[inverse].astype(np.int32)
+        return _run(fields, fields.unit, can, step, rules, seed, None, progress, threads)
+    cell = _cells(fields, sizes)
+    order = np.lexsort((np.arange(n), cell))
+    parts = _reorder(fields, order, cell)
+    within = _run(parts, parts.unit, can[order], step[order], rules, seed, None, progress, threads)
+    labels = np.full(n, -1, np.int32)
+    # a label is a row number; carry it back to the rows' own order
+    labels[order] = np.where(within >= 0, order[within], -1)
+    return _run(fields, fields.unit, can, step, rules, seed, labels, None, threads)
+
+
+def _contracted(
+    fields: Fields, small: npt.NDArray[np.bool_], spread_m: float
+) -> tuple[Ints, npt.NDArray[np.int64], Fields]:
+    """Piece of each parcel, the first row of each piece, and the fields with pieces in the parcels' place."""
+    left, right = fields.left, fields.right
+    pairs = np.flatnonzero(small[left])
+    gap = np.abs(fields.elevation_m[left] - fields.elevation_m[right])[pairs]
+    order = pairs[np.lexsort((-fields.facing_m[pairs], gap))]
+    root = pieces(
+        left, right, order, fields.area_m2, fields.elevation_m, fields.minimum_m2 * PIECE, spread_m + 1e-9
+    )
+    first, piece = np.unique(root, return_inverse=True)
+    n = len(first)
+    low, high = np.full(n, np.inf), np.full(n, -np.inf)
+    np.minimum.at(low, piece, fields.elevation_m)
+    np.maximum.at(high, piece, fields.elevation_m)
+    box = np.column_stack([np.full((n, 2), np.inf), np.full((n, 2), -np.inf)])
+    np.minimum.at(box[:, :2], piece, fields.box_m[:, :2])
+    np.maximum.at(box[:, 2:], piece, fields.box_m[:, 2:])
+    operator = fields.operator[first]
+    mixed = np.zeros(n, bool)
+    mixed[piece[fields.operator != operator[piece]]] = True
+    a, b = np.minimum(piece[left], piece[right]), np.maximum(piece[left], piece[right])
+    within = a == b
+    area = np.bincount(piece, fields.area_m2, n) + np.bincount(a[within], fields.ridge_m2[within], n)
+    sides, of = np.unique(np.stack([a[~within], b[~within]]), axis=1, return_inverse=True)
+    of = of.reshape(-1)
+    return (
+        piece.astype(np.int32),
+        first.astype(np.int64),
+        Fields(
+            area_m2=area.astype(float),
+            elevation_m=(low + high) / 2,
+            minimum_m2=fields.minimum_m2[first],
+            operator=np.where(mixed, -1, operator).astype(np.int32),
+            box_m=box,
+            unit=fields.unit[first],
+            left=sides[0].astype(np.int32),
+            right=sides[1].astype(np.int32),
+            facing_m=np.bincount(of, fields.facing_m[~within], sides.shape[1]).astype(float),
+            ridge_m2=np.bincount(of, fields.ridge_m2[~within], sides.shape[1]).astype(float),
+        ),
+    )
 
 
 def _run(
     fields: Fields,
     unit: Ints,
     can: npt.NDArray[np.bool_],
+    step: Floats,
     rules: Rules,
     seed: int,
     start: Ints | None,
@@ -120,8 +187,6 @@ def _run(
     cuts = np.unique(np.searchsorted(bounds, np.arange(0, n, CHUNK), side="right") - 1)
     cuts = np.append(cuts, len(bounds) - 1)
     z = np.nan_to_num(fields.elevation_m)
-    # the search compares levels to the step; the last bit must not turn 0.30 into too much
-    step = rules.max_step_m + 1e-9
     out = np.full(n, -1, np.int32)
     none = np.zeros(0, np.int32)
 

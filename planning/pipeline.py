@@ -335,7 +335,11 @@ def _blocks(
         fields.area_m2, fields.elevation_m, ptr, nbr, fields.ridge_m2[edge], fields.minimum_m2, step
     )
     could &= ~refused[order]
-    rules = Rules(parameters.max_mu.value * MU_M2, step, tables.prices(parameters, earthwork))
+    rules = Rules(
+        parameters.max_mu.value * MU_M2,
+        parameters.max_step_m.value if earthwork else np.inf,
+        tables.prices(parameters, earthwork),
+    )
     label = np.full(n, -1, np.int32)
     label[order] = join(fields, could, rules, seed, progress)
     label[refused] = -1

@@ -350,7 +350,7 @@ def join_units(
 ):
     """Join every unit of bounds[i]..bounds[i + 1]: labels that count from the first row, -1 loose.
 
-    minimum [m²] is taken from a unit's first row; start: int32 labels of a partition to improve, or of
+    minimum [m²] and step [m] are taken from a unit's first row; start: int32 labels of a partition to improve, or of
     length 0 to begin from nothing. effort: (starts, shakes, polish) of join_unit. Rows of one unit stand
     together and pairs stay inside it.
     """
@@ -369,7 +369,7 @@ def join_units(
             facing[first:last],
             ridge[first:last],
         )
-        rule = Rule(minimum[a], maximum, step, 0.0, prices)
+        rule = Rule(minimum[a], maximum, step[a], 0.0, prices)
         if start.shape[0] > 0:
             labels = improve_unit(u, rule, start[a:b], seed + a)
         else:

@@ -158,6 +158,18 @@ def test_a_unit_too_large_for_one_search_is_cut_into_cells_and_joined_across_the
     assert fields.area_m2[cut >= 0].sum() >= 0.99 * fields.area_m2[whole >= 0].sum()
 
 
+@pytest.mark.parametrize("area_mu", [0.02, 0.05, 0.1])
+def test_paddies_of_which_dozens_make_a_block_are_joined_too(area_mu):
+    side = int(np.sqrt(40 / area_mu))
+    random = np.random.default_rng(2)
+    z = np.add.outer(np.linspace(0, 0.4, side), random.uniform(0, 0.05, side)).ravel()
+    fields = grid(side, side, area_mu, z, ridge_m2=0.5)
+    label = _join(fields, _rules())
+    for b in range(label.max() + 1):
+        assert feasible(fields, np.flatnonzero(label == b), 50.0, 0.3 + 1e-9)
+    assert fields.area_m2[label >= 0].sum() >= 0.95 * fields.area_m2.sum()
+
+
 def test_a_parcel_that_reaches_the_minimum_alone_is_a_block():
     assert _join(grid(1, 1, 7.0, 0.0), _rules()).tolist() == [0]
 
