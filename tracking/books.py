@@ -133,7 +133,12 @@ class Books:
         begun = select(events.c.seq).where(
             events.c.plan_id == event.plan_id, events.c.block_id != "", events.c.kind.in_(rules.REPORTS)
         )
-        begun_here = any(p.own for (plan, _), p in self._pages.items() if plan == event.plan_id)
+        begun_here = any(
+            e.kind in rules.REPORTS
+            for (plan, _), page in self._pages.items()
+            for e, _ in page.own
+            if plan == event.plan_id
+        )
         if begun_here or self.connection.execute(begun.limit(1)).first() is not None:
             return rules.begun()
         return None

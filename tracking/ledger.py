@@ -72,7 +72,7 @@ def _write(
     connection: Connection, reports: Sequence[Event], now: datetime, counties: Collection[str] | None
 ) -> list[Receipt]:
     at = chain.last(connection, hold=True)
-    sound = [_normal(report) for report in reports]
+    sound = [_sound(report, now) for report in reports]
     books = Books(connection, [e for e in sound if isinstance(e, Event)])
     rows: list[dict[str, Any]] = []
     kept: list[dict[str, Any]] = []
@@ -112,6 +112,11 @@ def _save(connection: Connection, rows: list[dict[str, Any]], kept: list[dict[st
 # times stand in the rows as the whole numbers that are kept and sealed
 _INSERT = insert(tables.raw_events)
 _HEAD = update(tables.head).where(tables.head.c.one == 1)
+
+
+def _sound(event: Event, now: datetime) -> Event | Refusal:
+    normal = _normal(event)
+    return (rules.in_itself(normal, now) if isinstance(normal, Event) else None) or normal
 
 
 def _normal(event: Event) -> Event | Refusal:
@@ -160,7 +165,7 @@ def _weighed(
 ) -> Receipt | None:
     """The receipt of an event that is not taken; None where nothing speaks against it."""
     block = books.block(event)
-    refusal = rules.in_itself(event, now) or rules.place(event, block, counties)
+    refusal = rules.place(event, block, counties)
     if refusal is not None:
         return _refused(event.id, refusal)
     if block is not None and event.block_version is not None and event.block_version != block.version:
@@ -181,9 +186,9 @@ def _conflict(event: Event, now: datetime, why: str, zh: str, en: str, kept: lis
             "event_id": event.id,
             "received": now,
             "why": why,
-            "plan_id": event.plan_id[: rules.LONGEST_TEXT],
-            "block_id": event.block_id[: rules.LONGEST_TEXT],
-            "actor": event.actor[: rules.LONGEST_TEXT],
+            "plan_id": event.plan_id,
+            "block_id": event.block_id,
+            "actor": event.actor,
             "sent": sent,
             "digest": chain.sha(f"{why}\n{sent}"),
             "zh": zh,

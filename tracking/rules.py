@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -28,8 +29,11 @@ TOLERANCE = 1.05
 """Area done or measured may exceed the block's by this factor: tapes and phones are not surveys."""
 CLOCK = timedelta(minutes=5)
 """How far a phone's clock may run ahead of the server's."""
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST_TEXT = 2000
 MOST_FILES = 50
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character, which no database keeps."""
 
 ZH = {
     "plan_approved": "方案批准", "started": "开工", "progress": "进度", "finished": "完工", "checked": "县级初验",
@@ -132,33 +136,19 @@ class Standing:
 def in_itself(event: Event, now: datetime) -> Refusal | None:
     """Whether an event is sound by itself, whatever else was reported."""
     if event.kind not in KINDS:
-        return Refusal(
-            "kind",
-            f"没有“{str(event.kind)[:40]}”这种记录。",
-            f"There is no event of kind {str(event.kind)[:40]!r}.",
-        )
-    texts = (
-        event.block_id,
-        event.plan_id,
-        event.actor,
-        event.note,
-        event.reason,
-        event.inspector,
-        event.operator,
-    )
-    if any(t is not None and (not isinstance(t, str) or len(t) > LONGEST_TEXT or "\x00" in t) for t in texts):
+        kind = ascii(event.kind)[:40]
+        return Refusal("kind", f"没有 {kind} 这种记录。", f"There is no event of kind {kind}.")
+    if not _written(event):
         return Refusal(
             "text",
-            f"文字过长（最多 {LONGEST_TEXT} 字）或含有无法保存的字符。",
-            f"A text is too long (at most {LONGEST_TEXT} characters) or cannot be kept.",
+            f"文字缺失、过长（最多 {LONGEST_TEXT} 字）或含有无法保存的字符。",
+            f"A text is missing, too long (at most {LONGEST_TEXT} characters) or cannot be kept.",
         )
     if not event.actor or not event.plan_id:
         return Refusal("who", "缺少填报人或方案编号。", "It does not say who reports, or for which plan.")
-    if len(event.files) > MOST_FILES or not all(isinstance(f, str) and len(f) <= 200 for f in event.files):
+    if len(event.files) > MOST_FILES:
         return Refusal(
-            "files",
-            f"附件过多（最多 {MOST_FILES} 个）或编号有误。",
-            f"Too many files (at most {MOST_FILES}), or an address that is none.",
+            "files", f"附件过多（最多 {MOST_FILES} 个）。", f"Too many files (at most {MOST_FILES})."
         )
     if event.happened.tzinfo is None:
         return Refusal("zone", "发生时间没有时区。", "The time has no zone.")
@@ -169,9 +159,19 @@ def in_itself(event: Event, now: datetime) -> Refusal | None:
             f"发生时间在将来（{day}）：请检查手机时间。",
             f"It lies in the future ({day}): check the phone's clock.",
         )
-    if event.happened < datetime(2000, 1, 1, tzinfo=UTC):
+    if event.happened < EARLIEST:
         return Refusal("past", "发生时间早于 2000 年。", "It lies before the year 2000.")
     return _figures(event)
+
+
+def _written(event: Event) -> bool:
+    """Whether every text is there, and can be kept in both homes."""
+    needed = (event.block_id, event.plan_id, event.actor, event.note, *event.files)
+    given = (t for t in (event.reason, event.inspector, event.operator) if t is not None)
+    return all(
+        isinstance(t, str) and len(t) <= LONGEST_TEXT and "\x00" not in t and not SURROGATE.search(t)
+        for t in (*needed, *given)
+    )
 
 
 def _figures(event: Event) -> Refusal | None:
@@ -187,11 +187,13 @@ def _figures(event: Event) -> Refusal | None:
             isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
         ):
             return Refusal("number", "面积必须是不小于 0 的数。", "An area is a number of at least 0.")
-    points = event.level_points
-    if points is not None and not (isinstance(points, int) and 0 <= points < 10**6):
-        return Refusal(
-            "number", "水准点数必须是不小于 0 的整数。", "The level points are a count of at least 0."
-        )
+    for count in (event.level_points, event.block_version):
+        if count is not None and not (type(count) is int and 0 <= count < 10**6):
+            return Refusal(
+                "number", "水准点数和版本号必须是整数。", "Level points and versions are whole numbers."
+            )
+    if any(type(answer) not in (bool, type(None)) for answer in (event.passed, event.given)):
+        return Refusal("number", "是否合格、是否同意只能答是或否。", "Passed and given are yes or no.")
     missing = {
         "progress": (event.done_mu is None, "done_mu", "已完成面积"),
         "checked": (event.passed is None, "passed", "是否合格"),
@@ -353,7 +355,8 @@ def correction(event: Event, target: Event | None) -> Refusal | None:
         return Refusal(
             "figures", f"“{ZH[target.kind]}”不带这些内容。", f"A {EN[target.kind]} carries no such figures."
         )
-    return None
+    result = corrected(target, event)
+    return None if result is None else _figures(result)
 
 
 def later(refusal: Refusal) -> Refusal:

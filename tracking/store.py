@@ -37,6 +37,7 @@ UPGRADE_LOCK = 0x63686967
 T = TypeVar("T")
 # alembic keeps what it works on in globals of its own
 _migrating = threading.Lock()
+_making = threading.Lock()
 
 
 class Store:
@@ -67,9 +68,7 @@ class Store:
 
     def _sqlite(self) -> Engine:
         assert self.path is not None
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # the ledger names people: nobody else on the machine reads it
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        _make(self.path)
         engine = create_engine(
             self.url,
             connect_args={"timeout": BUSY_MS / 1000, "isolation_level": None},
@@ -173,6 +172,17 @@ class Store:
     def close(self) -> None:
         """Give back the connections."""
         self.engine.dispose()
+
+
+def _make(path: Path) -> None:
+    """Make the file, if it is not there: the ledger names people, so only its owner may read it.
+
+    A file that is there is not touched: closing a handle of our own would drop every lock that this process's
+    connections hold on it, and another process would take the write-ahead log away under them.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _making, contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def migrate(connection: Connection, to: str = "head") -> None:

@@ -23,9 +23,11 @@ import sqlalchemy as sa
 
 from geo import plans
 from geo.schemas import findings_frame
+from tracking.chain import GENESIS
 from tracking.ledger import Event
 from tracking.register import register_plan
 from tracking.store import Store
+from tracking.tables import APPEND_ONLY
 
 USER = "chigai"
 START = datetime(2021, 9, 20, tzinfo=UTC)
@@ -100,6 +102,7 @@ def _prepare(url: sa.URL) -> None:
     store = Store(url.set(database="empty").render_as_string(hide_password=False))
     store.upgrade()
     store.close()
+    _administer(url, "CREATE DATABASE shared TEMPLATE empty")
 
 
 def _administer(url: sa.URL, statement: str) -> None:
@@ -136,11 +139,29 @@ def home(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def store(home: str, new_database: Callable[..., str]) -> Iterator[Store]:
+def store(home: str, request: pytest.FixtureRequest, new_database: Callable[..., str]) -> Iterator[Store]:
     """An empty database with its tables."""
-    found = Store(new_database(home))
+    if home == "sqlite":
+        found = Store(new_database(home))
+    else:
+        # a database of PostgreSQL takes a while to make: one is emptied again and again
+        server: sa.URL = request.getfixturevalue("postgres")
+        found = Store(server.set(database="shared").render_as_string(hide_password=False))
+        _empty(found.engine)
     yield found
     found.close()
+
+
+def _empty(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        for table in APPEND_ONLY:
+            connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        connection.exec_driver_sql(
+            "TRUNCATE plans, blocks, block_history, events, conflicts RESTART IDENTITY CASCADE"
+        )
+        connection.exec_driver_sql(f"UPDATE ledger_head SET seq = 0, hash = '{GENESIS}'")
+        for table in APPEND_ONLY:
+            connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -48,13 +50,15 @@ def test_the_steps_lead_to_the_tables_that_the_code_knows(store: Store) -> None:
     assert [d for d in found if not (d[0] == "remove_index" and d[1].name == "blocks_geometry")] == []
 
 
-def test_what_was_upgraded_can_be_taken_back_whole(store: Store) -> None:
+def test_what_was_upgraded_can_be_taken_back_whole(home: str, new_database: Callable[..., str]) -> None:
+    store = Store(new_database(home))
     with store.writing() as connection:
         migrate(connection, "base")
     assert store.version() is None
     with store.engine.connect() as connection:
         assert set(sa.inspect(connection).get_table_names()) & set(tables.metadata.tables) == set()
     store.upgrade()
+    store.close()
 
 
 def test_two_who_upgrade_at_once_do_not_collide(home: str, new_database: Callable[..., str]) -> None:
@@ -71,10 +75,11 @@ def test_a_database_without_tables_says_how_to_get_them(home: str, new_database:
     assert speaks_both(caught.value)
 
 
-def test_a_database_of_a_newer_chigai_is_left_alone(store: Store) -> None:
-    with store.writing() as connection:
+def test_a_database_of_a_newer_chigai_is_left_alone(home: str, new_database: Callable[..., str]) -> None:
+    url = new_database(home)
+    with Store(url).writing() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    store._checked = False
+    store = Store(url)
     with pytest.raises(ChigaiError, match="newer") as caught, store.reading():
         pass
     assert speaks_both(caught.value)
@@ -130,6 +135,23 @@ def test_sqlite_is_set_to_lose_nothing_and_to_be_read_by_its_owner_only(store: S
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "recursive_triggers": 1}
     assert store.path is not None
     assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("home", ["sqlite"], indirect=True)
+def test_opening_the_database_again_lets_go_of_no_lock(store: Store) -> None:
+    # closing any other handle on the file drops the locks of the whole process: whoever came and went then
+    # would take himself for the last one and take the log of the writes away
+    url = store.url.render_as_string()
+    visit = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM events'); c.close()"
+    )
+    with store.reading() as connection:
+        connection.execute(sa.select(tables.head)).all()
+    log = Path(f"{store.path}-wal")
+    before = log.stat().st_ino
+    Store(url).close()
+    subprocess.run([sys.executable, "-c", visit, str(store.path)], check=True)
+    assert log.exists() and log.stat().st_ino == before
 
 
 @pytest.mark.parametrize("home", ["postgresql"], indirect=True)
