@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from streamlit import config
 
 from geo import plans
 from tracking import jobs
+from ui import maps
 from ui.routes import routes
 
 # the settings lie beside this file, whatever folder the server is started from
@@ -20,8 +22,9 @@ config._main_script_path = config._main_script_path or __file__
 
 @asynccontextmanager
 async def _started(_: Any) -> AsyncIterator[None]:
-    """Before the first page: end the jobs that an earlier run of the server left behind."""
+    """Before the first page: end the jobs that an earlier run of the server left behind, begin the first map."""
     jobs.mark_broken_off(plans.home())
+    threading.Thread(target=maps.warm, daemon=True).start()
     yield
 
 

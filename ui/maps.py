@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -16,7 +17,8 @@ from folium.elements import JSCSSMixin
 from folium.plugins import DualMap, Fullscreen
 from folium.template import Template
 
-from geo import tiles
+from geo import plans, tiles
+from geo.errors import ChigaiError
 from tracking import targets
 from ui import assets, map_text, mapdata, mappages, numbers, palette, safe
 from ui.settings import Settings, current
@@ -91,6 +93,15 @@ def findings_page(upload_id: str, lang: str) -> mappages.Page:
     data = mapdata.upload(upload_id, settings.shifted)
     key = ("upload", upload_id, mapdata.version(data), _lang(lang), "", settings.model_dump_json())
     return mappages.kept(key, lambda: _draw_findings(data, upload_id, _lang(lang), settings), settings)
+
+
+def warm() -> None:
+    """Draw the newest plan's map before anybody asks. What cannot be drawn is said to the one who asks."""
+    with suppress(ChigaiError):
+        for folder in plans.find()[:1]:
+            data = mapdata.plan(folder.name, current().shifted)
+            plan_page(folder.name, "zh", "after")
+            len(data.sites.geoms)
 
 
 def _lang(lang: str) -> Literal["zh", "en"]:

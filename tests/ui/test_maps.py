@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import folium
@@ -83,6 +84,19 @@ def test_a_page_is_drawn_once_and_kept(home: Path, monkeypatch: pytest.MonkeyPat
     mappages._pages.clear()
     assert maps.plan_page("probe", "zh", "after") == first
     assert (home / "tiles" / "maps" / f"{first.tag}.html").read_bytes() == first.html
+
+
+def test_the_newest_plan_is_drawn_before_anybody_asks(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    maps.warm()
+    monkeypatch.setattr(maps, "_render", lambda *a, **k: pytest.fail("drawn anew"))
+    assert maps.plan_page("probe", "zh", "after").html
+
+
+def test_nothing_to_draw_or_nothing_sound_keeps_no_server_from_starting(home: Path) -> None:
+    (home / "plans" / "probe" / "blocks.parquet").write_bytes(b"PAR1 nothing")
+    maps.warm()
+    shutil.rmtree(home / "plans")
+    maps.warm()
 
 
 def test_another_plan_language_view_or_setting_is_another_page(

@@ -183,8 +183,10 @@
     }
 
     unmark() {
-      if (this.marked) this.marked.setStyle(this.plain);
+      if (!this.marked) return;
+      this.marked.setStyle(this.plain);
       this.marked = null;
+      this.order();
     }
 
     unpop() {
