@@ -82,14 +82,12 @@ def by_block(store: Store, programme: str, as_of: date, plan_id: str | None = No
     with store.snapshot() as connection:
         taken = in_force(connection, programme, plan_id)
         names = sorted({name for name in taken.values() if name is not None})
-        rows = [connection.execute(select(*_columns()).where(_of(taken, name))).all() for name in names]
-        said = [connection.execute(_said(name, as_of, store.postgres)).all() for name in names]
-    frames = [
-        pd.DataFrame(rows[i], columns=["plan_id", *_BLOCKS]).merge(
-            pd.DataFrame(said[i], columns=_SAID), on="block_id", how="left"
-        )
-        for i in range(len(names))
-    ]
+        frames = [
+            _frame(connection, select(*_columns()).where(_of(taken, name)), ["plan_id", *_BLOCKS]).merge(
+                _frame(connection, _said(name, as_of, store.postgres), _SAID), on="block_id", how="left"
+            )
+            for name in names
+        ]
     if not frames:
         frames = [pd.DataFrame(columns=["plan_id", *_BLOCKS, *_SAID[1:]])]
     return _typed(pd.concat(frames, ignore_index=True))
@@ -97,6 +95,11 @@ def by_block(store: Store, programme: str, as_of: date, plan_id: str | None = No
 
 _SAID = ["block_id", *_MOMENTS, "done_mu", "measured_mu", "returned_at", "last_work"]
 _FIGURES = ("done_mu", "measured_mu", "passed")
+
+
+def _frame(connection: Connection, query: Select[Any], names: list[str]) -> pd.DataFrame:
+    # plain tuples: pandas asks every row of SQLAlchemy for attributes that it does not have
+    return pd.DataFrame([tuple(row) for row in connection.execute(query)], columns=names)
 
 
 def _columns() -> list[Any]:
