@@ -159,7 +159,7 @@ def _fields(row: np.ndarray, table: pd.DataFrame, book: Book) -> np.ndarray:
             "check which column is the id.",
         )
     columns = ["parcel_id", *PARCEL_TEXTS, "consent"]
-    alone = ~is_id | (rows_of[code] <= 1) | (rows_of[code] > SHEETS)
+    alone = (not is_id) | (rows_of[code] <= 1) | (rows_of[code] > SHEETS)
     group = n + np.arange(n)
     some = np.flatnonzero(~alone)
     if len(some):
