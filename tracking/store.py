@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
@@ -180,9 +182,18 @@ def _make(path: Path) -> None:
     A file that is there is not touched: closing a handle of our own would drop every lock that this process's
     connections hold on it, and another process would take the write-ahead log away under them.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _making, contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _making, contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise ChigaiError(
+            f"数据库文件无法建立：{error.strerror}。",
+            f"The database's file cannot be made: {error.strerror}.",
+            do_zh="请检查数据文件夹的权限和剩余空间。",
+            do_en="check who may write to the data folder, and the space left.",
+            file=path,
+        ) from error
 
 
 def migrate(connection: Connection, to: str = "head") -> None:
@@ -258,9 +269,7 @@ def explained(store: Store) -> Iterator[None]:
     """What the driver complains of, as a ChigaiError without values, passwords or names in it."""
     try:
         yield
-    except (DBAPIError, PoolTimeout, OSError) as error:
-        if isinstance(error, OSError) and store.path is None:
-            raise
+    except (DBAPIError, PoolTimeout, sqlite3.Error, psycopg.Error) as error:
         said = str(getattr(error, "orig", None) or error).split("\n")[0]
         if "append only" in said:
             raise ChigaiError(

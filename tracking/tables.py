@@ -68,6 +68,9 @@ def outline() -> TypeEngine[bytes]:
     return LargeBinary().with_variant(shape, "postgresql")
 
 
+NUMBER = BigInteger().with_variant(Integer, "sqlite")
+"""A 64-bit number; SQLite finds a row at once only by a key that it calls INTEGER."""
+
 metadata = MetaData()
 
 plans = Table(
@@ -119,7 +122,7 @@ events = Table(
     "events",
     metadata,
     # 1, 2, 3 … without a gap: the order of the chain
-    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", NUMBER, primary_key=True, autoincrement=False),
     Column("id", Uuid, nullable=False, unique=True),
     Column("kind", Text, nullable=False),
     Column("plan_id", Text, nullable=False),

@@ -107,6 +107,18 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     assert speaks_both(caught.value)
 
 
+def test_a_file_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ChigaiError, match="cannot be made") as caught:
+        Store(f"sqlite:///{tmp_path}/file/chigai.db")
+    assert speaks_both(caught.value)
+
+
+def test_what_goes_wrong_in_the_callers_own_work_is_not_put_on_the_database(store: Store) -> None:
+    with pytest.raises(BrokenPipeError), store.reading():
+        raise BrokenPipeError
+
+
 def test_without_an_address_the_file_lies_in_the_home(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

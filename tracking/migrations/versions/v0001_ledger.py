@@ -67,7 +67,12 @@ def _plans() -> None:
 def _ledger() -> None:
     op.create_table(
         "events",
-        sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column(
+            "seq",
+            sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+            primary_key=True,
+            autoincrement=False,
+        ),
         sa.Column("id", sa.Uuid, nullable=False, unique=True),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("plan_id", sa.Text, nullable=False),
