@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import cli_ledger
 from geo.errors import ChigaiError
 from ui.terminal import Lang, Screen, guarded, language, print_counties, print_findings, print_stopped
 
@@ -117,14 +118,41 @@ def _source(
 @guarded
 def demo(
     ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="写到哪里 · where to")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DIR",
+            show_default=False,
+            help="写到哪里；有 --history 时可省略 · where to; with --history optional",
+        ),
+    ] = None,
     parcels: Annotated[int, typer.Option(min=1, help="池块数 · how many paddies")] = 150_000,
     seed: Annotated[int, typer.Option(min=0, help="种子：同种子同结果 · same seed, same content")] = 1,
+    history: Annotated[
+        bool,
+        typer.Option("--history", help="并编一季填报写入数据库 · and report an invented season on its plan"),
+    ] = False,
 ) -> None:
-    """生成演示区。 Make the demo region: parcels.gpkg, barriers.gpkg, dem.tif."""
+    """生成演示区。 Make the demo region: parcels.gpkg, barriers.gpkg, dem.tif.
+
+    With --history the database in CHIGAI_HOME gets a season of reports, from the approval in September 2021 to
+    the acceptances after the deadline: one county ahead, one behind, one that fell silent. They are made on the
+    newest plan of the demo region in CHIGAI_HOME; where there is none, or a DIR is named, region and plan are
+    made first. Once more changes nothing.
+    """
     from geo import synthetic
 
     screen: Screen = ctx.obj
+    if history:
+        cli_ledger.season(screen, folder, parcels, seed)
+        return
+    if folder is None:
+        raise ChigaiError(
+            "没有说写到哪里。",
+            "It is not said where to.",
+            do_zh="写成 chigai demo 文件夹。",
+            do_en="write chigai demo FOLDER.",
+        )
     with screen.progress() as progress:
         synthetic.make(folder, parcels=parcels, seed=seed, progress=progress)
     screen.say(f"演示区已生成：{folder}", f"The demo region is in {folder}")
@@ -341,6 +369,9 @@ def _adopt(folder: Path, home: Path) -> str:
         finally:
             shutil.rmtree(part, ignore_errors=True)
     return name
+
+
+cli_ledger.register(app)
 
 
 def main() -> None:

@@ -15,13 +15,19 @@ MAY_IMPORT = {
     "tracking": {"tracking", "planning", "geo"},
     "ui": {"ui", "tracking", "planning", "geo"},
     "app": {"ui", "tracking", "planning", "geo"},
-    "cli": {"ui", "tracking", "planning", "geo"},
+    "cli": {"cli_ledger", "ui", "tracking", "planning", "geo"},
+    "cli_ledger": {"ui", "tracking", "planning", "geo"},
 }
 SCREENS = {"streamlit", "folium", "altair", "typer", "rich", "starlette", "uvicorn"}
 DOORS = {"pyogrio", "ezdxf", "xlsxwriter", "openpyxl", "rasterio", "sqlalchemy"}
 LONGEST = 400
 MODULES = sorted(
-    [ROOT / "app.py", ROOT / "cli.py", *(p for room in ROOMS for p in (ROOT / room).rglob("*.py"))]
+    [
+        ROOT / "app.py",
+        ROOT / "cli.py",
+        ROOT / "cli_ledger.py",
+        *(p for room in ROOMS for p in (ROOT / room).rglob("*.py")),
+    ]
 )
 
 

@@ -43,6 +43,7 @@ DEMO_STAGES = {
     "parcels": ("画池块", "drawing paddies"),
     "barriers": ("画渠路", "drawing canals and roads"),
     "done": ("完成", "done"),
+    "history": ("编排一季填报", "reporting a season"),
 }
 """What geo.synthetic tells of; the stages of a plan have their names in ui.text."""
 

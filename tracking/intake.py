@@ -1,0 +1,247 @@
+"""Reports from a table or a file: rows of text to events, each sound or refused with the reason."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from geo.errors import ChigaiError
+from tracking import rules
+from tracking.ledger import Event, Receipt, append
+from tracking.reports import end_of
+from tracking.store import Store
+from tracking.targets import LOCAL
+
+FIELDS = {
+    "id": "编号", "kind": "类型", "block_id": "大池", "plan_id": "方案", "actor": "填报人", "happened": "时间",
+    "note": "备注", "done_mu": "已完成亩数", "passed": "是否合格", "reason": "原因", "measured_mu": "实测亩数",
+    "level_points": "测点数", "inspector": "验收人", "corrects": "更正", "operator": "农户", "given": "是否同意",
+    "files": "附件", "block_version": "大池版本",
+}  # fmt: skip
+"""The columns of a file of reports, in English or Chinese. Needed: kind, happened, and block_id but for the
+approval of a whole plan."""
+LARGEST_FILE = 200_000_000
+SPACE = uuid.UUID("0c5a4b0e-65b7-4a55-8d4f-2f1f3b9f6f57")
+YES = ("true", "yes", "y", "1", "是", "合格", "同意", "通过")
+NO = ("false", "no", "n", "0", "否", "不合格", "不同意", "退回")
+BACKLOG = "补录：按发生时间计收到时间"
+"""The note that marks a report of which the paper came in when it happened."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one row, counted from 1."""
+
+    row: int
+    receipt: Receipt
+
+    def as_json(self) -> dict[str, Any]:
+        r = self.receipt
+        return {"row": self.row, "id": str(r.id), "status": r.status, "code": r.code, "zh": r.zh, "en": r.en}
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The rows of a .csv (UTF-8 or GBK) or .json file (a list of objects), by the names in FIELDS.
+
+    Raises ChigaiError where the file cannot be read or has a column that is not known.
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise _unreadable(path, "文件过大", "it is too large")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error.strerror or "", error.strerror or "") from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        try:
+            text = raw.decode("gb18030")
+        except UnicodeDecodeError as error:
+            raise _unreadable(path, "编码既不是 UTF-8 也不是 GBK", "it is neither UTF-8 nor GBK") from error
+    rows = _json(path, text) if path.suffix.lower() == ".json" else _csv(path, text)
+    known = {**dict.fromkeys(FIELDS), **{zh: en for en, zh in FIELDS.items()}}
+    found = []
+    for number, row in enumerate(rows, 1):
+        for name in row:
+            if name not in known:
+                raise ChigaiError(
+                    f"不认识的列“{str(name)[:40]}”。",
+                    f"There is no column {str(name)[:40]!r}.",
+                    do_zh=f"可用的列：{'、'.join(FIELDS)}。",
+                    do_en=f"the columns are {', '.join(FIELDS)}.",
+                    file=path,
+                    row=number,
+                )
+        found.append({known[name] or name: value for name, value in row.items()})
+    return found
+
+
+def _csv(path: Path, text: str) -> list[dict[str, Any]]:
+    try:
+        reader = csv.DictReader(io.StringIO(text), restkey="…", strict=True)
+        return [dict(row) for row in reader]
+    except csv.Error as error:
+        raise _unreadable(path, "不是 CSV", f"it is no CSV: {error}") from error
+
+
+def _json(path: Path, text: str) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, "不是 JSON", "it is no JSON") from error
+    if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
+        raise _unreadable(path, "应为由对象组成的列表", "it should be a list of objects")
+    return found
+
+
+def _unreadable(path: Path, zh: str, en: str) -> ChigaiError:
+    return ChigaiError(
+        f"读不了这个文件：{zh}。",
+        f"The file cannot be read: {en}.",
+        do_zh="请给出 .csv 或 .json 文件。",
+        do_en="name a .csv or .json file.",
+        file=path,
+    )
+
+
+def take(
+    store: Store,
+    rows: Sequence[Mapping[str, Any]],
+    plan_id: str,
+    actor: str,
+    *,
+    backlog: bool = False,
+    now: datetime | None = None,
+) -> list[Answer]:
+    """Put rows into the ledger, each by itself; one answer for each, in order.
+
+    plan_id, actor: for rows that name none. A row without id gets one that is made of its content, so the same
+    file again is "repeated". backlog: papers that came in when they happened and are only now typed in; they
+    count as received then, and their note says so (BACKLOG).
+    """
+    now = now or datetime.now(UTC)
+    answers: dict[int, Receipt] = {}
+    sound: list[tuple[int, Event]] = []
+    for number, row in enumerate(rows, 1):
+        made = event(row, plan_id, actor, now)
+        if isinstance(made, Receipt):
+            answers[number] = made
+        else:
+            sound.append((number, _marked(made) if backlog else made))
+    if backlog:
+        sound.sort(key=lambda pair: pair[1].happened)
+        for day, batch in groupby(sound, key=lambda pair: pair[1].happened.astimezone(LOCAL).date()):
+            answers |= _appended(store, list(batch), min(end_of(day), now))
+    else:
+        answers |= _appended(store, sound, now)
+    return [Answer(number, answers[number]) for number in sorted(answers)]
+
+
+def _appended(store: Store, numbered: list[tuple[int, Event]], now: datetime) -> dict[int, Receipt]:
+    receipts = append(store, [one for _, one in numbered], now=now)
+    return {number: receipt for (number, _), receipt in zip(numbered, receipts, strict=True)}
+
+
+def _marked(one: Event) -> Event:
+    return replace(one, note=f"{one.note}；{BACKLOG}" if one.note else BACKLOG)
+
+
+def event(row: Mapping[str, Any], plan_id: str, actor: str, now: datetime) -> Event | Receipt:
+    """The event of a row, or the receipt that refuses it. A time without zone is one of Asia/Shanghai, and a
+    day alone its noon (today: now at the latest)."""
+    values = {name: _clean(row.get(name)) for name in FIELDS}
+    values["plan_id"] = values["plan_id"] or plan_id
+    values["actor"] = values["actor"] or actor
+    content = json.dumps(
+        {n: str(v) for n, v in values.items() if v is not None}, ensure_ascii=False, sort_keys=True
+    )
+    made_id = uuid.uuid5(SPACE, content)
+    names = {zh: kind for kind, zh in rules.ZH.items() if kind in rules.KINDS}
+    try:
+        column = "id"
+        made_id = UUID(str(values["id"])) if values["id"] else made_id
+        made: dict[str, Any] = {}
+        for column, read_as in _READ.items():
+            made[column] = None if values[column] is None else read_as(values[column])
+        column = "happened"
+        happened = _moment(values["happened"], now)
+    except (TypeError, ValueError, OverflowError):
+        return _refusal(made_id, column, values[column])
+    return Event(
+        made_id,
+        names.get(str(values["kind"]), str(values["kind"] or "")),
+        str(values["block_id"] or ""),
+        str(values["plan_id"]),
+        str(values["actor"]),
+        happened,
+        note=str(values["note"] or ""),
+        files=tuple(f for f in str(values["files"] or "").split(";") if f),
+        **made,
+    )
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        value = value.strip()
+    return None if value == "" else value
+
+
+def _refusal(made_id: UUID, column: str, value: Any) -> Receipt:
+    shown = str(value)[:40]
+    return Receipt(
+        made_id,
+        "refused",
+        f"{FIELDS[column]}（{column}）“{shown}”读不懂。",
+        f"{column} {shown!r} cannot be read.",
+        code="form",
+    )
+
+
+def _truth(value: Any) -> bool:
+    text = str(value).lower()
+    if text in YES:
+        return True
+    if text in NO:
+        return False
+    raise ValueError(text)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise ValueError(value)
+    return float(value)
+
+
+def _whole(value: Any) -> int:
+    number = _number(value)
+    if not number.is_integer():
+        raise ValueError(value)
+    return int(number)
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "done_mu": _number, "passed": _truth, "reason": str, "measured_mu": _number, "level_points": _whole,
+    "inspector": str, "corrects": lambda value: UUID(str(value)), "operator": str, "given": _truth,
+    "block_version": _whole,
+}  # fmt: skip
+
+
+def _moment(value: Any, now: datetime) -> datetime:
+    text = str(value).replace("/", "-")
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo else moment.replace(tzinfo=LOCAL)
+    noon = datetime.combine(day, time(12), LOCAL)
+    # noticed in the morning, it happened in the morning
+    return now if noon > now and day == now.astimezone(LOCAL).date() else noon
