@@ -165,14 +165,14 @@ def _empty(engine: sa.Engine) -> None:
 
 
 @pytest.fixture
-def followed(store: Store, plan_folder: Callable[..., Path]) -> Store:
+def followed(store: Store, small_plan: Callable[..., Path]) -> Store:
     """A database with the small plan `p` in it: b1, b2 of Hulin, b3, b4 of Mishan; 30 mu each."""
-    register_plan(store, plan_folder(), "planner")
+    register_plan(store, small_plan(), "planner")
     return store
 
 
 @pytest.fixture
-def plan_folder(tmp_path: Path) -> Callable[..., Path]:
+def small_plan(tmp_path: Path) -> Callable[..., Path]:
     """Writes a plan folder of square blocks; sides: of each block, in metres."""
 
     def make(
