@@ -165,14 +165,14 @@ def _empty(engine: sa.Engine) -> None:
 
 
 @pytest.fixture
-def followed(store: Store, small_plan: Callable[..., Path]) -> Store:
+def followed(store: Store, write_plan: Callable[..., Path]) -> Store:
     """A database with the small plan `p` in it: b1, b2 of Hulin, b3, b4 of Mishan; 30 mu each."""
-    register_plan(store, small_plan(), "planner")
+    register_plan(store, write_plan(), "planner")
     return store
 
 
 @pytest.fixture
-def small_plan(tmp_path: Path) -> Callable[..., Path]:
+def write_plan(tmp_path: Path) -> Callable[..., Path]:
     """Writes a plan folder of square blocks; sides: of each block, in metres."""
 
     def make(

@@ -63,11 +63,11 @@ def test_what_was_backed_up_is_there_again_in_the_other_home(
 
 
 def test_a_database_that_holds_something_is_not_overwritten_unless_told(
-    full: Store, home: str, new_database: Callable[..., str], small_plan: Callable[..., Path], tmp_path: Path
+    full: Store, home: str, new_database: Callable[..., str], write_plan: Callable[..., Path], tmp_path: Path
 ) -> None:
     backup(full, tmp_path / "b.zip")
     target = Store(new_database(home))
-    register_plan(target, small_plan((100.0,), plan_id="p"), "planner")
+    register_plan(target, write_plan((100.0,), plan_id="p"), "planner")
     append(target, [opinion() for _ in range(12)])
     assert len(states(target)) == 1
     with pytest.raises(ChigaiError) as caught:

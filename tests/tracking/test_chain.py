@@ -139,11 +139,11 @@ def test_a_receipt_shows_that_the_end_is_gone_even_where_the_head_was_set_back(w
 
 
 def test_the_seal_is_the_same_in_both_homes(
-    new_database: Callable[..., str], small_plan: Callable[..., Path]
+    new_database: Callable[..., str], write_plan: Callable[..., Path]
 ) -> None:
     sent, now = [opinion() for _ in range(3)], datetime(2021, 11, 1, 0, 0, 0, 1, tzinfo=UTC)
     found = []
-    folder = small_plan()
+    folder = write_plan()
     for home in ("sqlite", "postgresql"):
         store = Store(new_database(home))
         register_plan(store, folder, "planner")

@@ -94,9 +94,9 @@ def test_what_was_received_later_can_be_left_out(followed: Store, report: Make) 
 
 
 def test_plans_and_counties_are_asked_apart(
-    followed: Store, small_plan: Callable[..., Path], report: Make
+    followed: Store, write_plan: Callable[..., Path], report: Make
 ) -> None:
-    register_plan(followed, small_plan((100.0,), plan_id="other"), "planner")
+    register_plan(followed, write_plan((100.0,), plan_id="other"), "planner")
     append(followed, [report("plan_approved", 0, "", plan_id="other")])
     assert states(followed, plan_id="other")["state"].tolist() == ["approved"]
     assert states(followed, plan_id="p", county="230382")["block_id"].tolist() == ["b3", "b4"]

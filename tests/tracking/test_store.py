@@ -195,8 +195,8 @@ def test_a_user_who_may_not_add_postgis_is_told_whom_to_ask(
     assert speaks_both(caught.value)
 
 
-def test_a_plan_is_registered_once(store: Store, small_plan: Callable[..., Path]) -> None:
-    folder = small_plan()
+def test_a_plan_is_registered_once(store: Store, write_plan: Callable[..., Path]) -> None:
+    folder = write_plan()
     assert register_plan(store, folder, "planner") == 4
     assert register_plan(store, folder, "planner") == 0
     found = states(store)
@@ -208,11 +208,11 @@ def test_a_plan_is_registered_once(store: Store, small_plan: Callable[..., Path]
 
 
 def test_a_plan_made_anew_raises_the_version_of_what_changed(
-    store: Store, small_plan: Callable[..., Path]
+    store: Store, write_plan: Callable[..., Path]
 ) -> None:
     side = 141.42135623730951
-    register_plan(store, small_plan(), "planner")
-    assert register_plan(store, small_plan((side, side / 2, side), name="anew"), "planner") == 2
+    register_plan(store, write_plan(), "planner")
+    assert register_plan(store, write_plan((side, side / 2, side), name="anew"), "planner") == 2
     with store.reading() as connection:
         b = tables.blocks.c
         rows = connection.execute(sa.select(b.block_id, b.version, b.withdrawn).order_by(b.block_id)).all()
@@ -221,7 +221,7 @@ def test_a_plan_made_anew_raises_the_version_of_what_changed(
     assert [tuple(r) for r in rows] == [("b1", 1, False), ("b2", 2, False), ("b3", 1, False), ("b4", 2, True)]
     assert sorted(kept) == ["b2", "b4"]
     assert states(store)["block_id"].tolist() == ["b1", "b2", "b3"]
-    assert register_plan(store, small_plan((side, side / 2, side), name="anew2"), "planner") == 0
+    assert register_plan(store, write_plan((side, side / 2, side), name="anew2"), "planner") == 0
 
 
 def test_a_folder_that_is_no_plan_is_refused(store: Store, tmp_path: Path) -> None:
