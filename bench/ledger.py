@@ -185,7 +185,7 @@ def measure(url: str, arguments: argparse.Namespace) -> dict[str, str]:
     day = date(2021, 11, 15)
     cold, _ = timed(lambda: states(Store(url), day), 3)
     first, warm = timed(lambda: states(store, day))
-    out["states of a day, new process / first / again"] = f"{cold:.2f} / {first:.2f} / {warm:.2f} s"
+    out["states of a day: a new store / first / again"] = f"{cold:.2f} / {first:.2f} / {warm:.2f} s"
     other = [timed(lambda d=d: states(store, day + timedelta(days=d)), 2)[0] for d in (-40, -20, 20, 100)]  # type: ignore[misc]
     out["states of another day, the slowest of four"] = f"{max(other):.2f} s"
     count = len(events(store)["id"])
