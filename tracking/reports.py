@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -17,8 +18,10 @@ from sqlalchemy import (
     case,
     func,
     literal_column,
+    null,
     or_,
     select,
+    true,
     type_coerce,
 )
 
@@ -35,6 +38,9 @@ _BLOCKS = (
     "site_meets_minimum", "withdrawn",
 )  # fmt: skip
 _MOMENTS = ("started", "finished", "accepted", "finished_in", "accepted_in", "last", "last_in")
+MANY = 5000
+"""Blocks with corrections or failed checks from which on all blocks are read as these are."""
+_HAPPENED, _RECEIVED = (type_coerce(events.c[name], BigInteger) for name in ("happened", "received"))
 _LOCAL_MS = 8 * 3600 * 1_000_000
 """Microseconds that the clock of Asia/Shanghai is before UTC; it has kept no summer time since 1991."""
 
@@ -80,11 +86,15 @@ def by_block(store: Store, programme: str, as_of: date, plan_id: str | None = No
     that was returned is finished again only when it is reported so again.
     """
     with store.snapshot() as connection:
+        if store.postgres:
+            # after many new events its notion of their number is stale, and it would compare each with each
+            for setting in ("enable_nestloop = off", "work_mem = '64MB'"):
+                connection.exec_driver_sql(f"SET LOCAL {setting}")
         taken = in_force(connection, programme, plan_id)
         names = sorted({name for name in taken.values() if name is not None})
         frames = [
             _frame(connection, select(*_columns()).where(_of(taken, name)), ["plan_id", *_BLOCKS]).merge(
-                _frame(connection, _said(name, as_of, store.postgres), _SAID), on="block_id", how="left"
+                _said(connection, name, as_of, store.postgres), on="block_id", how="left"
             )
             for name in names
         ]
@@ -114,47 +124,84 @@ def _of(taken: dict[str, str | None], name: str) -> Any:
     return and_(blocks.c.plan_id == name, mine)
 
 
-def _said(plan_id: str, as_of: date, postgres: bool) -> Select[Any]:
-    """One row a block: first and last moments, microseconds since 1970 UTC."""
-    end = end_of(as_of)
-    of_plan = _plan(plan_id, postgres)
-    mine = and_(of_plan, events.c.happened < end)
-    put_right = _corrections(of_plan)
-    happened, received = _micros(events.c.happened), _micros(events.c.received)
-    figure = {name: func.coalesce(put_right.c[name], events.c[name]) for name in _FIGURES}
+def _said(connection: Connection, plan_id: str, as_of: date, postgres: bool) -> pd.DataFrame:
+    """One row a block: first and last moments, microseconds since 1970 UTC.
+
+    Blocks with a correction or a failed check take several looks at their events; they are few, and SQLite
+    is quicker when it reads the others without.
+    """
+    every = _plan(plan_id, postgres)
+    if postgres:
+        return _frame(connection, _carefully(every, every, as_of), _SAID)
+    turned = or_(events.c.kind == "correction", and_(events.c.kind == "checked", events.c.passed.is_(False)))
+    special = select(events.c.block_id).where(every, turned).distinct()
+    marked = list(connection.scalars(special))
+    if len(marked) > MANY:
+        return _frame(connection, _carefully(every, every, as_of), _SAID)
+    plain = _frame(connection, _plainly(every, as_of), _SAID)
+    if not marked:
+        return plain
+    # by way of the index, as they are few
+    theirs = and_(events.c.plan_id == plan_id, events.c.block_id.in_(special))
+    careful = _frame(connection, _carefully(theirs, every, as_of), _SAID)
+    plain = plain.loc[~plain["block_id"].isin(marked)]
+    return careful if plain.empty else pd.concat([plain, careful]) if len(careful) else plain
+
+
+def _plainly(mine: Any, as_of: date) -> Select[Any]:
+    """The reports as they are."""
+    figures = {name: events.c[name] for name in _FIGURES}
+    query = select(*_summary(as_of, figures, true()), null(), null()).where(mine)
+    return _of_day(query, as_of)
+
+
+def _carefully(mine: Any, every: Any, as_of: date) -> Select[Any]:
+    """The reports as their corrections have them, and only those since the last check that failed."""
+    put_right = _corrections(every)
+    figures = {name: func.coalesce(put_right.c[name], events.c[name]) for name in _FIGURES}
     with_corrections = events.outerjoin(put_right, events.c.id == put_right.c.corrects)
     stands = and_(mine, or_(put_right.c.corrects.is_(None), put_right.c.figures))
     returned = (
-        select(events.c.block_id, func.max(happened).label("at"))
+        select(events.c.block_id, func.max(_HAPPENED).label("at"))
         .select_from(with_corrections)
-        .where(stands, events.c.kind == "checked", figure["passed"].is_(False))
+        .where(
+            stands,
+            events.c.happened < end_of(as_of),
+            events.c.kind == "checked",
+            figures["passed"].is_(False),
+        )
         .group_by(events.c.block_id)
         .cte("returned")
     )
-    since = or_(returned.c.at.is_(None), happened > returned.c.at)
+    since = or_(returned.c.at.is_(None), returned.c.at < _HAPPENED)
+    last_work = func.max(case((events.c.kind.in_(REPORTS), _HAPPENED)))
+    query = select(*_summary(as_of, figures, since), func.max(returned.c.at), last_work).where(stands)
+    joined = with_corrections.outerjoin(returned, events.c.block_id == returned.c.block_id)
+    return _of_day(query.select_from(joined), as_of)
+
+
+def _of_day(query: Select[Any], as_of: date) -> Select[Any]:
+    query = query.where(events.c.happened < end_of(as_of), events.c.kind.not_in(NOT_A_REPORT))
+    return query.group_by(events.c.block_id)
+
+
+def _summary(as_of: date, figures: Mapping[str, Any], since: Any) -> list[Any]:
+    """The columns of _SAID but for the last two. since: which finishes and acceptances still hold."""
     finished = and_(events.c.kind == "finished", since)
     accepted = and_(events.c.kind == "accepted", since)
-    work = events.c.kind.in_(REPORTS)
-    known = received < (end - EPOCH) // MICROSECOND
-    return (
-        select(
-            events.c.block_id,
-            _least(work, happened),
-            _least(finished, happened),
-            _least(accepted, happened),
-            _least(finished, received),
-            _least(accepted, received),
-            func.max(happened),
-            func.max(case((known, received))),
-            func.max(figure["done_mu"]),
-            _least(accepted, figure["measured_mu"]),
-            func.max(returned.c.at),
-            func.max(case((work, happened))),
-        )
-        .select_from(with_corrections.outerjoin(returned, events.c.block_id == returned.c.block_id))
-        .where(stands, events.c.kind.not_in(NOT_A_REPORT))
-        .group_by(events.c.block_id)
-    )
+    known = (end_of(as_of) - EPOCH) // MICROSECOND > _RECEIVED
+    return [
+        events.c.block_id,
+        _least(events.c.kind.in_(REPORTS), _HAPPENED),
+        _least(finished, _HAPPENED),
+        _least(accepted, _HAPPENED),
+        _least(finished, _RECEIVED),
+        _least(accepted, _RECEIVED),
+        func.max(_HAPPENED),
+        func.max(case((known, _RECEIVED))),
+        func.max(figures["done_mu"]),
+        _least(accepted, figures["measured_mu"]),
+    ]
 
 
 def _plan(plan_id: str, postgres: bool) -> Any:
@@ -178,10 +225,6 @@ def _corrections(of_plan: Any) -> CTE:
         .subquery()
     )
     return select(ranked).where(ranked.c.place == 1).cte("put_right")
-
-
-def _micros(column: Any) -> Any:
-    return type_coerce(column, BigInteger)
 
 
 def _least(when: Any, column: Any) -> Any:
