@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import struct
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import shapely
+
+from geo.reading import Loaded
 
 PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 
@@ -190,3 +193,31 @@ base.commit()
 """
     subprocess.run([sys.executable, "-c", code], check=True)
     return path
+
+
+def written(folder: Path, frame: gpd.GeoDataFrame, kind: str) -> Path:
+    """The paddies in a file of this kind: shp, zip, gpkg, geojson, fgb, parquet, gdb or gdb.zip."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"DK.{kind}"
+    if kind == "shp":
+        return shapefile(folder, frame)
+    if kind == "zip":
+        return zipped(parts(shapefile(folder, frame)), folder / "DK.zip", gbk=True)
+    if kind.startswith("gdb"):
+        made = gdb(folder, {"DK": frame})
+        return (
+            Path(shutil.make_archive(str(folder / "b"), "zip", folder, made.name))
+            if kind == "gdb.zip"
+            else made
+        )
+    if kind == "parquet":
+        frame.to_parquet(path)
+    else:
+        # FlatGeobuf with an index puts the rows in another order
+        frame.to_file(path, **({"SPATIAL_INDEX": "NO"} if kind == "fgb" else {}))
+    return path
+
+
+def rows_of(loaded: Loaded, kind: str) -> list[int | None]:
+    """The rows that findings of this kind name."""
+    return [f.row for f in loaded.findings if f.kind == kind]

@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-import shapely
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pyproj import CRS
 
 from geo.errors import ChigaiError
-from geo.reading import Loaded, Source, look, read, read_barriers, rows
+from geo.reading import Source, look, read, read_barriers
 from geo.schemas import BARRIERS, MU_M2
 from tests.geo import badfiles
+from tests.geo.badfiles import written
 
 COLUMNS = ["parcel_id", "county", "township", "village", "irrigation_district", "operator", "consent", "priority",
            "declared_mu", "source_row", "geometry"]  # fmt: skip
 FORMATS = ["shp", "zip", "gpkg", "geojson", "fgb", "parquet", "gdb", "gdb.zip"]
-
-
-def written(folder: Path, frame: gpd.GeoDataFrame, kind: str) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"DK.{kind}"
-    if kind == "shp":
-        return badfiles.shapefile(folder, frame)
-    if kind == "zip":
-        return badfiles.zipped(badfiles.parts(badfiles.shapefile(folder, frame)), folder / "DK.zip", gbk=True)
-    if kind.startswith("gdb"):
-        made = badfiles.gdb(folder, {"DK": frame})
-        return (
-            Path(shutil.make_archive(str(folder / "b"), "zip", folder, made.name))
-            if kind == "gdb.zip"
-            else made
-        )
-    if kind == "parquet":
-        frame.to_parquet(path)
-    else:
-        # FlatGeobuf with an index puts the rows in another order
-        frame.to_file(path, **({"SPATIAL_INDEX": "NO"} if kind == "fgb" else {}))
-    return path
-
-
-def rows_of(loaded: Loaded, kind: str) -> list[int | None]:
-    return [f.row for f in loaded.findings if f.kind == kind]
 
 
 # --- formats ------------------------------------------------------------------------------------------------
@@ -335,169 +305,6 @@ def test_what_chigai_writes_it_reads_back(tmp_path: Path) -> None:
         assert loaded.parcels["consent"].tolist() == [True, False, None] * 4
         for name in ("parcel_id", "county", "irrigation_district", "operator", "priority", "declared_mu"):
             assert loaded.parcels[name].tolist() == frame[name].tolist(), (kind, name)
-
-
-# --- spoilt rows --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.filterwarnings("ignore:invalid value")
-def test_null_empty_and_nan_geometries_stay_for_the_checks(tmp_path: Path) -> None:
-    frame = badfiles.paddies()
-    frame.loc[1, "geometry"] = None
-    frame.loc[3, "geometry"] = shapely.Polygon()
-    frame.loc[5, "geometry"] = shapely.Polygon(
-        [(500_000, 5_000_000), (np.nan, 5_000_000), (500_020, 5_000_040)]
-    )
-    frame.loc[7, "geometry"] = shapely.Polygon(
-        [(500_000, 5e6), (np.inf, 5e6), (500_020, 5_000_040), (500_000, 5e6)]
-    )
-    for kind in ("gpkg", "parquet"):
-        loaded = read(Source(written(tmp_path / kind, frame, kind)))
-        assert len(loaded.parcels) == 12
-        points, owner = shapely.get_coordinates(loaded.parcels.geometry.array, return_index=True)
-        assert np.unique(owner[~np.isfinite(points).all(axis=1)]).tolist() == [5, 7]
-        assert loaded.parcels.geometry.isna().tolist() == [i == 1 for i in range(12)]
-        assert np.allclose(loaded.parcels.area[[0, 2, 4, 6, 8]], 1000)
-
-
-def test_a_coordinate_that_is_no_number_in_a_shapefile_does_no_harm(tmp_path: Path) -> None:
-    path = badfiles.shapefile(tmp_path, badfiles.paddies())
-    badfiles.spoil_record(path, 3, "nan")
-    loaded = read(Source(path))
-    assert len(loaded.parcels) == 12
-    assert np.allclose(loaded.parcels.area.drop(2), 1000)
-
-
-def test_a_spoilt_record_of_a_shapefile_is_set_apart_by_its_row(tmp_path: Path) -> None:
-    path = badfiles.shapefile(tmp_path, badfiles.paddies(60))
-    badfiles.spoil_record(path, 8, "points")
-    badfiles.spoil_record(path, 21, "corner")
-    badfiles.spoil_record(path, 30, "open")
-    loaded = read(Source(path))
-    assert len(loaded.parcels) == 60
-    assert rows_of(loaded, "unreadable_geometry") == [8, 21]
-    assert rows_of(loaded, "ring_not_closed") == [30]
-    assert np.flatnonzero(loaded.parcels.geometry.isna()).tolist() == [7, 20]
-    assert np.allclose(loaded.parcels.area.drop([7, 20, 29]), 1000)
-
-
-@settings(deadline=None, max_examples=40)
-@given(flips=st.lists(st.tuples(st.integers(100, 40 * 136 + 99), st.integers(0, 7)), min_size=1, max_size=6))
-def test_flipped_bits_never_bring_reading_down(
-    tmp_path_factory: pytest.TempPathFactory, flips: list[tuple[int, int]]
-) -> None:
-    folder = tmp_path_factory.mktemp("flips")
-    path = badfiles.shapefile(folder, badfiles.paddies(40))
-    content = bytearray(path.read_bytes())
-    for at, bit in flips:
-        content[at] ^= 1 << bit
-    path.write_bytes(content)
-    try:
-        loaded = read(Source(path))
-    except ChigaiError:
-        return
-    assert len(loaded.parcels) == 40
-    assert loaded.parcels["source_row"].tolist() == list(range(1, 41))
-
-
-def test_a_polygon_with_far_too_many_vertices_is_left_out_and_told(tmp_path: Path) -> None:
-    frame = badfiles.paddies(3)
-    turn = np.linspace(0, 2 * np.pi, rows.MAX_VERTICES + 2)
-    frame.loc[1, "geometry"] = shapely.Polygon(
-        np.column_stack([5e5 + 900 * np.cos(turn), 5e6 + 900 * np.sin(turn)])
-    )
-    loaded = read(Source(written(tmp_path, frame, "gpkg")))
-    assert rows_of(loaded, "too_many_vertices") == [2]
-    assert loaded.parcels.geometry.isna().tolist() == [False, True, False]
-
-
-def test_arcs_become_short_straight_sides(tmp_path: Path) -> None:
-    path = badfiles.with_an_arc(written(tmp_path, badfiles.paddies(3), "gpkg"), 2)
-    loaded = read(Source(path))
-    assert loaded.parcels.area[1] == pytest.approx(np.pi * 100, rel=0.01)
-    assert rows_of(loaded, "arcs_straightened") == [2]
-    assert np.allclose(loaded.parcels.area[[0, 2]], 1000)
-
-
-def test_points_and_lines_among_the_polygons_stay_for_the_checks(tmp_path: Path) -> None:
-    frame = badfiles.paddies(4)
-    frame.loc[1, "geometry"] = shapely.Point(500_000, 5_000_000)
-    frame.loc[2, "geometry"] = shapely.LineString([(500_000, 5_000_000), (500_010, 5_000_000)])
-    loaded = read(Source(written(tmp_path, frame, "geojson")))
-    assert loaded.parcels.geom_type.tolist() == ["Polygon", "Point", "LineString", "Polygon"]
-
-
-def test_many_like_findings_are_counted_not_repeated() -> None:
-    found = rows.per_row(np.arange(1, 5001), "x", "坏", "bad")
-    assert len(found) == rows.LISTED + 1
-    assert f"{5000 - rows.LISTED:,}" in found[-1].zh and found[-1].row is None
-
-
-# --- barriers -----------------------------------------------------------------------------------------------
-
-
-def test_barriers_of_any_file_keep_what_they_say(tmp_path: Path) -> None:
-    lines = [shapely.LineString([(5e5, 5e6 + i), (500_100, 5e6 + i)]) for i in range(4)]
-    frame = gpd.GeoDataFrame(
-        {"类型": ["干渠", "毛渠", "机耕路", "?"], "宽度": [8.0, 0.5, 0.0, None]}, geometry=lines, crs=4553
-    )
-    frame.to_file(tmp_path / "a.gpkg")
-    found, notes = read_barriers(Source(tmp_path / "a.gpkg"), CRS.from_epsg(4553))
-    assert list(found.columns) == ["kind", "fixed", "width_m", "geometry"]
-    assert found["kind"].tolist() == ["main_canal", "ditch", "road", "other"]
-    assert found["fixed"].tolist() == [True, False, True, True]
-    assert found["width_m"].tolist()[:2] == [8.0, 0.5] and found["width_m"].isna().tolist()[2:] == [
-        True,
-        True,
-    ]
-    assert [f.kind for f in notes] == ["barrier_kind_unknown"]
-
-
-def test_barriers_of_chigai_s_own_table_are_read_as_written(tmp_path: Path) -> None:
-    frame = gpd.GeoDataFrame(
-        {"kind": ["ditch", "road"], "fixed": [True, False], "width_m": [1.0, 4.0]},
-        geometry=[shapely.LineString([(5e5, 5e6), (500_100, 5e6)]), None],
-        crs=4553,
-    )
-    frame.loc[1, "geometry"] = shapely.box(5e5, 5e6, 500_100, 5_000_004)
-    for kind in ("gpkg", "parquet"):
-        path = tmp_path / f"b.{kind}"
-        frame.to_parquet(path) if kind == "parquet" else frame.to_file(path)
-        found, notes = read_barriers(Source(path), CRS.from_epsg(4553))
-        assert found[["kind", "fixed", "width_m"]].to_dict("list") == frame[
-            ["kind", "fixed", "width_m"]
-        ].to_dict("list")
-        assert notes == []
-
-
-def test_barriers_without_columns_may_not_be_crossed(tmp_path: Path) -> None:
-    gpd.GeoDataFrame(geometry=[shapely.LineString([(5e5, 5e6), (5e5, 5e6 + 9)])], crs=4553).to_file(
-        tmp_path / "a.gpkg"
-    )
-    found, notes = read_barriers(Source(tmp_path / "a.gpkg"), CRS.from_epsg(4553))
-    assert found["fixed"].tolist() == [True] and [f.kind for f in notes] == ["barrier_kind_unknown"]
-
-
-def test_barriers_without_a_place_are_told_and_not_used(tmp_path: Path) -> None:
-    shapes = [
-        shapely.LineString([(5e5, 5e6), (5e5, 5e6 + 9)]),
-        None,
-        shapely.Point(5e5, 5e6),
-        shapely.LineString(),
-    ]
-    gpd.GeoDataFrame({"kind": "road"}, geometry=shapes, index=range(4), crs=4553).to_file(tmp_path / "a.gpkg")
-    found, notes = read_barriers(Source(tmp_path / "a.gpkg"), CRS.from_epsg(4553))
-    assert len(found) == 1
-    assert [f.row for f in notes if f.kind == "barrier_left_out"] == [2, 3, 4]
-
-
-def test_parcels_and_barriers_may_share_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "a.gpkg"
-    badfiles.paddies(4).to_file(path, layer="parcels")
-    line = shapely.LineString([(5e5, 5e6), (5e5, 5e6 + 9)])
-    gpd.GeoDataFrame({"kind": ["road"]}, geometry=[line], crs=4553).to_file(path, layer="barriers")
-    assert len(read(Source(path)).parcels) == 4
-    assert read_barriers(Source(path), CRS.from_epsg(4553))[0]["kind"].tolist() == ["road"]
 
 
 # --- a look before reading ----------------------------------------------------------------------------------
