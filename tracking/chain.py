@@ -25,6 +25,8 @@ GENESIS = "0" * 64
 """What the first event is sealed with."""
 SEALED = tuple(c.name for c in events.c if c.name != "hash")
 """The columns that an event's hash covers: all but itself."""
+LATER = ("measure", "units")
+"""Columns that the ledger was given later: sealed where they say something, so that older hashes stay right."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,11 @@ class Broken:
 
 def digest(previous: str, row: Mapping[str, Any]) -> str:
     """SHA-256 over the hash before and an event's columns: times in microseconds, ids as text, numbers exact."""
-    values = {name: str(v) if isinstance(v := row[name], UUID) else v for name in SEALED}
+    values = {
+        name: str(v) if isinstance(v := row[name], UUID) else v
+        for name in SEALED
+        if name not in LATER or row[name] is not None
+    }
     text = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return sha(f"{previous}\n{text}")
 

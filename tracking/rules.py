@@ -85,6 +85,8 @@ class Event:
     given: bool | None = None
     files: tuple[str, ...] = ()
     block_version: int | None = None
+    measure: str | None = None
+    units: float | None = None
 
 
 FIGURES = ("done_mu", "passed", "reason", "measured_mu", "level_points", "inspector", "operator", "given")

@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
 )
 from sqlalchemy.sql import func
@@ -146,6 +147,9 @@ events = Table(
     # a JSON list of content addresses
     Column("files", Text, nullable=False),
     Column("block_version", Integer),
+    # scheme B: which measure, and how many of its units were done by this report alone
+    Column("measure", Text),
+    Column("units", Float),
     # of this event and of the hash before it, hexadecimal
     Column("hash", Text, nullable=False),
 )
@@ -183,5 +187,74 @@ conflicts = Table(
 )
 Index("conflicts_event", conflicts.c.event_id, conflicts.c.digest, unique=True)
 
-APPEND_ONLY = ("events", "conflicts", "block_history")
+files = Table(
+    "files",
+    metadata,
+    # photos by content: the bytes lie in the data folder under this name
+    Column("sha", Text, primary_key=True),
+    Column("media_type", Text, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    # all that is kept of what the camera wrote: when, by its own clock, and where, WGS 84 degrees
+    Column("taken", Moment),
+    Column("lon", Float),
+    Column("lat", Float),
+    Column("received", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    # lower case; the provider must say that it is verified before the first sign-in binds it
+    Column("email", Text, unique=True),
+    # who the provider says it is; empty until the first sign-in
+    Column("issuer", Text),
+    Column("subject", Text),
+    Column("role", Text, nullable=False),
+    # a JSON list of adcodes; empty: every county
+    Column("counties", Text),
+    Column("active", Boolean, nullable=False),
+    # raised by every change: the second of two who change one user is told
+    Column("version", Integer, nullable=False),
+    Column("changed", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    UniqueConstraint("issuer", "subject", name="users_subject"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    # a digest of what the provider signed in: the cookie's content is not kept
+    Column("key", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("opened", Moment, nullable=False),
+    Column("seen", Moment, nullable=False),
+    Column("expires", Moment, nullable=False),
+    Column("closed", Moment),
+    ForeignKeyConstraint(["user_id"], ["users.id"], name="sessions_user"),
+)
+Index("sessions_user_id", sessions.c.user_id)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("no", Integer, primary_key=True, autoincrement=True),
+    Column("at", Moment, nullable=False),
+    # a user's id; empty where nobody was signed in
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("county", Text),
+    # what it was done to: a plan, a block, a user, a file
+    Column("target", Text, nullable=False),
+    # done · refused
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+Index("audit_at", audit.c.at)
+
+APPEND_ONLY = ("events", "conflicts", "block_history", "files", "audit")
 """Tables in which the database itself refuses UPDATE and DELETE."""

@@ -27,7 +27,7 @@ from tracking.chain import GENESIS
 from tracking.ledger import Event
 from tracking.register import register_plan
 from tracking.store import Store
-from tracking.tables import APPEND_ONLY
+from tracking.tables import APPEND_ONLY, metadata
 
 USER = "chigai"
 START = datetime(2021, 9, 20, tzinfo=UTC)
@@ -157,7 +157,7 @@ def _empty(engine: sa.Engine) -> None:
         for table in APPEND_ONLY:
             connection.exec_driver_sql(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         connection.exec_driver_sql(
-            "TRUNCATE plans, blocks, block_history, events, conflicts RESTART IDENTITY CASCADE"
+            f"TRUNCATE {', '.join(t for t in metadata.tables if t != 'ledger_head')} RESTART IDENTITY CASCADE"
         )
         connection.exec_driver_sql(f"UPDATE ledger_head SET seq = 0, hash = '{GENESIS}'")
         for table in APPEND_ONLY:

@@ -63,7 +63,7 @@ def test_a_changed_event_is_found_where_it_is(written: Store, seq: int, column: 
     new = {
         "passed": "NOT coalesce(passed, false)", "given": "true", "happened": "happened + 1", "received": "received + 1",
         "done_mu": "coalesce(done_mu, 0) + 0.000001", "measured_mu": "coalesce(measured_mu, 0) + 0.000001",
-        "level_points": "coalesce(level_points, 0) + 1", "block_version": "7",
+        "level_points": "coalesce(level_points, 0) + 1", "block_version": "7", "units": "coalesce(units, 0) + 0.000001",
     }.get(column, f"coalesce({column}, '') || 'x'")  # fmt: skip
     tamper(written, f"UPDATE events SET {column} = {new} WHERE seq = {seq}")
     broken = verify(written)
