@@ -27,7 +27,11 @@ ROW_GROUP = 50_000
 
 @dataclass
 class Plan:
-    """One run of the planner: its tables (DESIGN §4), in projected metres, and what plan.json says of it."""
+    """One run of the planner: its tables (DESIGN §4), in projected metres, and what plan.json says of it.
+
+    more: further tables without geometry by name, each written as <name>.parquet (units, hauls, frontier …);
+    `read` leaves them on disk, `read_more` fetches one.
+    """
 
     parcels: gpd.GeoDataFrame
     blocks: gpd.GeoDataFrame
@@ -36,6 +40,7 @@ class Plan:
     findings: gpd.GeoDataFrame
     barriers: gpd.GeoDataFrame | None = None
     meta: dict[str, Any] = field(default_factory=dict)
+    more: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def home() -> Path:
@@ -83,14 +88,30 @@ def read(folder: Path) -> Plan:
         path = folder / "barriers.parquet"
         barriers = gpd.read_parquet(path) if path.exists() else None
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise ChigaiError(
-            f"方案文件不完整或已损坏：{error}",
-            f"The plan's files are incomplete or damaged: {error}",
-            do_zh="请重新运行 chigai plan。",
-            do_en="run chigai plan again.",
-            file=folder,
-        ) from error
+        raise _damaged(folder, error) from error
     return Plan(**frames, shares=shares, barriers=barriers, meta=meta)
+
+
+def read_more(folder: Path, name: str, filters: Any = None) -> pd.DataFrame | None:
+    """One of the further tables of a plan folder (filters: as pandas.read_parquet takes them); None where the
+    plan has none of that name. Raises ChigaiError where it cannot be read."""
+    path = Path(folder) / f"{name}.parquet"
+    if not path.exists():
+        return None
+    try:
+        return pd.read_parquet(path, filters=filters)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> ChigaiError:
+    return ChigaiError(
+        f"方案文件不完整或已损坏：{error}",
+        f"The plan's files are incomplete or damaged: {error}",
+        do_zh="请重新运行 chigai plan。",
+        do_en="run chigai plan again.",
+        file=folder,
+    )
 
 
 def write(plan: Plan, folder: Path, finish: Callable[[], None] | None = None) -> Path:
@@ -114,7 +135,8 @@ def write(plan: Plan, folder: Path, finish: Callable[[], None] | None = None) ->
             _write_geo(getattr(plan, name), part / f"{name}.parquet")
         if plan.barriers is not None:
             _write_geo(plan.barriers, part / "barriers.parquet")
-        pq.write_table(pa.Table.from_pandas(plan.shares, preserve_index=False), part / "shares.parquet")
+        for name, table in {"shares": plan.shares, **plan.more}.items():
+            pq.write_table(pa.Table.from_pandas(table, preserve_index=False), part / f"{name}.parquet")
         if finish is not None:
             finish()
         text = json.dumps(plan.meta, ensure_ascii=False, indent=1, sort_keys=False, allow_nan=False)

@@ -81,3 +81,13 @@ def test_plans_are_found_newest_first(plan, tmp_path):
         plan.meta = plan.meta | {"created": f"{day}T00:00:00+00:00"}
         plans.write(plan, tmp_path / "plans" / day)
     assert [p.name for p in plans.find(tmp_path)] == ["2021-03-03", "2021-03-02", "2021-03-01"]
+
+
+def test_a_further_table_is_read_by_name_and_in_part(plan, tmp_path):
+    plan.more["hauls"] = pd.DataFrame({"block_id": ["a", "a", "b"], "volume_m3": [1.0, 2.0, 3.0]})
+    folder = plans.write(plan, tmp_path / "plan")
+    assert plans.read_more(folder, "hauls", [("block_id", "==", "a")])["volume_m3"].tolist() == [1.0, 2.0]
+    assert plans.read_more(folder, "frontier") is None
+    (folder / "hauls.parquet").write_bytes(b"half")
+    with pytest.raises(ChigaiError, match="不完整"):
+        plans.read_more(folder, "hauls")
