@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, select
 
-from tracking import rules
+from tracking import rules, soundness
 from tracking.chain import Head
 from tracking.rules import Block, Event, Placed, Refusal, Standing
 from tracking.tables import blocks, events
@@ -100,7 +100,7 @@ class Books:
         """Whether the event goes with all that was reported on its block; None where it does."""
         if event.kind == "correction":
             target = self._ids.get(event.corrects) if event.corrects else None
-            refusal = rules.correction(event, target[0] if target else None)
+            refusal = soundness.correction(event, target[0] if target else None)
             if refusal is not None:
                 return refusal
         if not event.block_id:

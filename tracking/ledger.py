@@ -12,7 +12,7 @@ from uuid import UUID
 import pandas as pd
 from sqlalchemy import Connection, insert, select, update
 
-from tracking import chain, rules, tables
+from tracking import chain, rules, soundness, tables
 from tracking.books import Books, chunks
 from tracking.chain import Broken, Head, verify
 from tracking.register import what_changed
@@ -116,7 +116,7 @@ _HEAD = update(tables.head).where(tables.head.c.one == 1)
 
 def _sound(event: Event, now: datetime) -> Event | Refusal:
     normal = _normal(event)
-    return (rules.in_itself(normal, now) if isinstance(normal, Event) else None) or normal
+    return (soundness.in_itself(normal, now) if isinstance(normal, Event) else None) or normal
 
 
 def _normal(event: Event) -> Event | Refusal:

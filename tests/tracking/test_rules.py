@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracking import rules
+from tracking import rules, soundness
 from tracking.rules import AFTER, KINDS, STATES, Block, Event, Placed, Refusal, Standing
 
 NOW = datetime(2021, 12, 1, tzinfo=UTC)
@@ -142,7 +142,7 @@ def test_who_puts_a_report_right_answers_for_it() -> None:
     ids=lambda v: v.kind if isinstance(v, Event) else str(v),
 )
 def test_an_event_is_sound_by_itself_or_says_why_not(made: Event, code: str | None) -> None:
-    refusal = rules.in_itself(made, NOW)
+    refusal = soundness.in_itself(made, NOW)
     assert (refusal.code if refusal else None) == code
     assert refusal is None or (refusal.zh and refusal.en)
 
@@ -153,7 +153,7 @@ def test_no_refusal_repeats_an_operators_name() -> None:
         event("started", operator="张三"),
         event("consent", note="x" * 3000),
     ):
-        refusal = rules.in_itself(made, NOW)
+        refusal = soundness.in_itself(made, NOW)
         assert refusal is not None and "张三" not in refusal.zh + refusal.en
 
 
@@ -198,7 +198,7 @@ def test_a_correction_names_an_event_of_its_block_and_leaves_it_sound(
     target: Event | None, fields: dict[str, object], code: str | None
 ) -> None:
     named = target.id if target else uuid.uuid4()
-    refusal = rules.correction(event("correction", corrects=named, **fields), target)
+    refusal = soundness.correction(event("correction", corrects=named, **fields), target)
     assert (refusal.code if refusal else None) == code
 
 
@@ -242,4 +242,4 @@ def test_every_kind_and_state_has_its_words() -> None:
 
 
 def test_the_fixture_and_the_rules_agree(season: Callable[..., list[Event]]) -> None:
-    assert all(rules.in_itself(e, NOW) is None for e in season())
+    assert all(soundness.in_itself(e, NOW) is None for e in season())
