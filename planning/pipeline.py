@@ -162,7 +162,7 @@ def plan_checked(
     outline = outlines(geoms, label, nb, ~fenced, parameters.ridge_max_gap_m.value)
     label, outline = _large_enough(label, outline, minimum_mu)
     why[(label < 0) & (why == None)] = "left_over"  # noqa: E711 — elementwise
-    blocks = tables.blocks_table(parcels, label, outline, nb, angle, minimum_mu, parameters)
+    blocks, loads = tables.blocks_table(parcels, label, outline, nb, minimum_mu, parameters)
 
     clock.stage("sites")
     ids = np.array([*blocks.block_id, None], dtype=object)
@@ -194,6 +194,7 @@ def plan_checked(
         shares=tables.shares_table(parcels),
         findings=schemas.findings_frame([], parcels.crs),
         barriers=barriers,
+        more={"hauls": tables.hauls_table(loads, blocks, parcels)},
         meta={
             "chigai": importlib.metadata.version("chigai"),
             "programme": {"id": programme.id, "name_zh": programme.name_zh, "name_en": programme.name_en},

@@ -16,7 +16,7 @@ from geo.frames import rectangularity
 from geo.neighbours import Neighbours
 from geo.schemas import MU_M2
 from planning.cost import Prices, block_cost, levelling, ridge_cost
-from planning.earthwork import hauls
+from planning.earthwork import Hauls, hauls
 from planning.parameters import Parameters
 from planning.programme import Unit
 
@@ -42,14 +42,13 @@ def blocks_table(
     label: Ints,
     outline: npt.NDArray[np.object_],
     nb: Neighbours,
-    angle: Floats,
     minimum_mu: Floats,
     parameters: Parameters,
-) -> gpd.GeoDataFrame:
-    """One row a block, columns of geo.schemas.BLOCKS (site_id still null), in the order of the labels.
+) -> tuple[gpd.GeoDataFrame, Hauls]:
+    """One row a block, columns of geo.schemas.BLOCKS (site_id still null), in the order of the labels; its loads.
 
-    label: int[n], block of each parcel, -1 none; outline: Polygon[blocks]; angle: direction of each parcel's
-    unit, radians; minimum_mu: block minimum of each parcel's county.
+    label: int[n], block of each parcel, -1 none; outline: Polygon[blocks]; minimum_mu: block minimum of each
+    parcel's county.
     """
     n = len(outline)
     geoms = parcels.geometry.to_numpy()
@@ -72,8 +71,7 @@ def blocks_table(
 
     level, cut = levelling(own * MU_M2, z, label, n)
     centre = shapely.centroid(geoms)
-    x, y = shapely.get_x(centre), shapely.get_y(centre)
-    haul = hauls(label, own * MU_M2, z, level, x * np.cos(angle) + y * np.sin(angle), x, y)
+    loads = hauls(label, own * MU_M2, z, level, shapely.get_x(centre), shapely.get_y(centre))
 
     known = parcels.operator.notna().to_numpy() & inside
     pairs = pd.DataFrame({"b": label[known], "o": parcels.operator[known].to_numpy()}).drop_duplicates()
@@ -98,7 +96,7 @@ def blocks_table(
     levelled = inside & np.isfinite(z)
     np.minimum.at(low, label[levelled], z[levelled])
     np.maximum.at(high, label[levelled], z[levelled])
-    return gpd.GeoDataFrame(
+    blocks = gpd.GeoDataFrame(
         {
             "block_id": pd.Series(block_ids(county), dtype="str"),
             "county": pd.Series(county, dtype="str"),
@@ -115,7 +113,7 @@ def blocks_table(
             "design_level_m": level,
             "cut_m3": cut,
             "fill_m3": cut,
-            "haul_m3m": haul,
+            "haul_m3m": loads.of_blocks(n),
             "ridge_removed_m": removed_m,
             "gained_mu": np.maximum(gained_mu, 0.0),
             "rectangularity": shape,
@@ -124,6 +122,21 @@ def blocks_table(
         },
         geometry=outline,
         crs=parcels.crs,
+    )
+    return blocks, loads
+
+
+def hauls_table(loads: Hauls, blocks: gpd.GeoDataFrame, parcels: gpd.GeoDataFrame) -> pd.DataFrame:
+    """The haul table: which parcel gives how much earth to which, one row a load, blocks in order."""
+    names = parcels.parcel_id.to_numpy()
+    return pd.DataFrame(
+        {
+            "block_id": blocks.block_id.to_numpy()[loads.block],
+            "from_parcel": names[loads.giving],
+            "to_parcel": names[loads.taking],
+            "volume_m3": loads.volume_m3,
+            "distance_m": loads.distance_m,
+        }
     )
 
 

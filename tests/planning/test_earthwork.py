@@ -13,11 +13,13 @@ from planning.earthwork import hauls
 
 
 def _hauls(label, area, z, x, y):
+    """The haul of each block, m³·m, its cut, m³, and the loads."""
     label = np.asarray(label, np.int32)
     n = int(label.max()) + 1
     area, z, x, y = (np.asarray(a, float) for a in (area, z, x, y))
     level, cut = levelling(area, z, label, n)
-    return hauls(label, area, z, level, x, x, y), cut
+    loads = hauls(label, area, z, level, x, y)
+    return loads.of_blocks(n), cut, loads
 
 
 def _least(area, z, x, y):
@@ -37,34 +39,74 @@ def _least(area, z, x, y):
 
 
 def test_two_parcels_haul_the_cut_from_centre_to_centre():
-    haul, cut = _hauls([0, 0], [600, 600], [10.0, 10.2], [0, 30], [0, 40])
+    haul, cut, loads = _hauls([0, 0], [600, 600], [10.0, 10.2], [0, 30], [0, 40])
     assert haul == pytest.approx(cut * 50)
+    assert (loads.giving.tolist(), loads.taking.tolist()) == ([1], [0])
+    assert (loads.volume_m3, loads.distance_m) == (pytest.approx(cut), pytest.approx(50))
 
 
 def test_level_parcels_and_parcels_of_no_block_haul_nothing():
-    haul, _ = _hauls([0, 0, -1, 1], [600, 700, 800, 900], [10, 10, 12, 11], [0, 30, 60, 90], [0, 0, 0, 0])
-    assert (haul == 0).all()
+    haul, _, loads = _hauls(
+        [0, 0, -1, 1], [600, 700, 800, 900], [10, 10, 12, 11], [0, 30, 60, 90], [0, 0, 0, 0]
+    )
+    assert (haul == 0).all() and len(loads.volume_m3) == 0
+
+
+def test_a_block_of_unknown_level_hauls_nothing():
+    haul, _, _ = _hauls(
+        [0, 0, 1, 1], [600, 600, 500, 500], [np.nan, np.nan, 1, 2], [0, 30, 0, 9], [0, 0, 0, 0]
+    )
+    assert haul[0] == 0 and haul[1] == pytest.approx(250 * 9)
 
 
 blocks = st.lists(
     st.tuples(st.floats(100, 3000), st.floats(0, 0.3), st.floats(0, 300), st.floats(0, 300)),
     min_size=2,
-    max_size=8,
+    max_size=12,
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(blocks)
-def test_hauls_are_those_of_a_feasible_plan(rows):
+def test_hauls_are_the_least_possible(rows):
     area, z, x, y = (np.array(c) for c in zip(*rows, strict=True))
-    haul, cut = _hauls([0] * len(rows), area, z, x, y)
-    assert haul[0] >= _least(area, z, x, y) * (1 - 1e-6) - 1e-3
-    assert haul[0] <= cut[0] * np.hypot(np.ptp(x), np.ptp(y)) * (1 + 1e-9) + 1e-6
+    haul, cut, _ = _hauls([0] * len(rows), area, z, x, y)
+    assert haul[0] == pytest.approx(_least(area, z, x, y), rel=1e-6, abs=1e-6 * cut[0] * 300 + 1e-6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(blocks, min_size=1, max_size=4), st.randoms(use_true_random=False))
+def test_hauls_balance_and_are_few(made, chance):
+    rows = [(b, *row) for b, block in enumerate(made) for row in block]
+    chance.shuffle(rows)
+    label, area, z, x, y = (np.array(c) for c in zip(*rows, strict=True))
+    _, _, loads = _hauls(label, area, z, x, y)
+    level, _ = levelling(area, z, label, len(made))
+    volume = area * (z - level[label])
+    n, grain = len(rows), 1e-6 * area.sum()
+    assert np.bincount(loads.giving, loads.volume_m3, n) == pytest.approx(np.maximum(volume, 0), abs=grain)
+    assert np.bincount(loads.taking, loads.volume_m3, n) == pytest.approx(np.maximum(-volume, 0), abs=grain)
+    assert (label[loads.giving] == loads.block).all() and (label[loads.taking] == loads.block).all()
+    assert (loads.volume_m3 > 0).all()
+    assert loads.distance_m == pytest.approx(np.hypot(*(c[loads.giving] - c[loads.taking] for c in (x, y))))
+    # the loads of a block are a forest between its parcels: no two ways between the same two of them
+    assert (np.bincount(loads.block, minlength=len(made)) < np.bincount(label)).all()
 
 
 @settings(max_examples=60, deadline=None)
-@given(blocks)
-def test_hauls_of_parcels_in_a_row_are_the_least_possible(rows):
-    area, z, x, _ = (np.array(c) for c in zip(*rows, strict=True))
-    haul, _ = _hauls([0] * len(rows), area, z, x, np.zeros(len(rows)))
-    assert haul[0] == pytest.approx(_least(area, z, x, np.zeros(len(rows))), rel=1e-6, abs=1e-2)
+@given(blocks, st.floats(0.1, 10), st.floats(-500, 500))
+def test_hauls_do_not_depend_on_where_the_block_lies_and_grow_with_the_distance(rows, scale, moved):
+    area, z, x, y = (np.array(c) for c in zip(*rows, strict=True))
+    haul, _, _ = _hauls([0] * len(rows), area, z, x, y)
+    again, _, _ = _hauls([0] * len(rows), area, z, x * scale + moved, y * scale - moved)
+    assert again[0] == pytest.approx(haul[0] * scale, rel=1e-6, abs=1e-3)
+
+
+def test_the_order_of_the_parcels_does_not_matter():
+    rng = np.random.default_rng(5)
+    area, z, x, y = (rng.uniform(a, b, 60) for a, b in ((100, 3000), (0, 0.3), (0, 300), (0, 300)))
+    label = rng.integers(0, 5, 60)
+    order = rng.permutation(60)
+    haul, _, _ = _hauls(label, area, z, x, y)
+    again, _, _ = _hauls(*(a[order] for a in (label, area, z, x, y)))
+    assert again == pytest.approx(haul, rel=1e-9)
