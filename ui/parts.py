@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
@@ -18,8 +18,11 @@ from planning import programme
 from planning.inputs import DEMO
 from planning.programme import Programme, Unit
 from tracking.targets import Standing
-from ui import numbers, palette, safe
+from ui import numbers, palette, safe, sign_in
 from ui.text import LANGUAGES, Words
+
+if TYPE_CHECKING:
+    from tracking.desk import Desk
 
 LOG = logging.getLogger("chigai.ui")
 PROGRAMME = "jixi-2020-8"
@@ -35,6 +38,11 @@ class Context:
     t: Words
     home: Path
     programme: Programme
+
+    @property
+    def desk(self) -> Desk:
+        """What this person may do, and the only way to the database. Ask anew where some time has passed."""
+        return sign_in.desk()
 
 
 def context() -> Context:
