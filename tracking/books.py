@@ -11,6 +11,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, select
 
+from planning import programme as programmes
+from planning.programme import Programme
 from tracking import rules, soundness
 from tracking.chain import Head
 from tracking.rules import Block, Event, Placed, Refusal, Standing
@@ -41,8 +43,11 @@ class _Page:
 class Books:
     """The blocks, events and ids that a batch touches."""
 
-    def __init__(self, connection: Connection, reports: Sequence[Event]) -> None:
+    def __init__(
+        self, connection: Connection, reports: Sequence[Event], known: Sequence[Programme] = ()
+    ) -> None:
         self.connection = connection
+        self._programmes: dict[str, Programme | None] = {one.id: one for one in known}
         self._blocks: dict[Key, Block] = {}
         self._pages: dict[Key, _Page] = {}
         self._whole: dict[str, list[Placed]] = {}
@@ -52,6 +57,8 @@ class Books:
             self._read_ids(part)
         plans: dict[str, dict[str, None]] = {}
         for event in reports:
+            if event.kind == "measure":
+                continue
             plans.setdefault(event.plan_id, {"": None})[event.block_id] = None
         for plan_id, ids in plans.items():
             for names in chunks(list(ids), MANY):
@@ -70,7 +77,9 @@ class Books:
         for block_id in ids:
             if block_id:
                 self._pages[(plan_id, block_id)] = _Page()
-        query = select(*COLUMNS, events.c.seq).where(events.c.plan_id == plan_id, events.c.block_id.in_(ids))
+        query = select(*COLUMNS, events.c.seq).where(
+            events.c.plan_id == plan_id, events.c.block_id.in_(ids), events.c.kind != "measure"
+        )
         whole = self._whole.setdefault(plan_id, [])
         for row in self.connection.execute(query.order_by(events.c.seq)):
             (self._pages[(plan_id, row.block_id)].own if row.block_id else whole).append(
@@ -80,6 +89,14 @@ class Books:
     def block(self, event: Event) -> Block | None:
         return self._blocks.get((event.plan_id, event.block_id))
 
+    def county(self, event: Event) -> str | None:
+        """The county that an event is about; None where it is about a whole plan."""
+        block = self.block(event)
+        if block is not None:
+            return block.county
+        about = self._ids.get(event.corrects) if event.corrects else None
+        return (about[0] if about else event).county
+
     def same_id(self, event_id: UUID) -> tuple[Event, Head] | None:
         return self._ids.get(event_id)
 
@@ -87,7 +104,8 @@ class Books:
         """Take in an event that was weighed and accepted."""
         self._ids[event.id] = (event, at)
         if not event.block_id:
-            self._whole[event.plan_id].append((event, at.seq))
+            if event.kind != "measure":
+                self._whole[event.plan_id].append((event, at.seq))
             return
         page = self._pages[(event.plan_id, event.block_id)]
         page.own.append((event, at.seq))
@@ -98,10 +116,13 @@ class Books:
 
     def weigh(self, event: Event) -> Refusal | None:
         """Whether the event goes with all that was reported on its block; None where it does."""
+        if event.kind == "measure":
+            return rules.measure(event, self._programme(event.plan_id))
         if event.kind == "correction":
-            target = self._ids.get(event.corrects) if event.corrects else None
-            refusal = soundness.correction(event, target[0] if target else None)
-            if refusal is not None:
+            found = self._ids.get(event.corrects) if event.corrects else None
+            target = found[0] if found else None
+            refusal = soundness.correction(event, target)
+            if refusal is not None or (target is not None and target.kind == "measure"):
                 return refusal
         if not event.block_id:
             return self._weigh_whole(event)
@@ -114,6 +135,13 @@ class Books:
         if refusal is None or (at is not None and at.id == event.id):
             return refusal
         return rules.later(refusal)
+
+    def _programme(self, name: str) -> Programme | None:
+        """The programme that was given along, or one that comes with chigai."""
+        if name not in self._programmes:
+            bundled = name in programmes.available()
+            self._programmes[name] = programmes.load(name) if bundled else None
+        return self._programmes[name]
 
     def _page(self, event: Event, block: Block) -> _Page:
         page, whole = self._pages[(event.plan_id, event.block_id)], self._whole[event.plan_id]
@@ -147,6 +175,9 @@ class Books:
 def _event(row: Any) -> Event:
     values = row._asdict()
     values["files"] = tuple(json.loads(values["files"]))
+    if row.kind != "measure":
+        # there it follows from the block
+        values["county"] = None
     return Event(**{name: values[name] for name in NAMES})
 
 

@@ -25,10 +25,10 @@ FIELDS = {
     "id": "编号", "kind": "类型", "block_id": "大池", "plan_id": "方案", "actor": "填报人", "happened": "时间",
     "note": "备注", "done_mu": "已完成亩数", "passed": "是否合格", "reason": "原因", "measured_mu": "实测亩数",
     "level_points": "测点数", "inspector": "验收人", "corrects": "更正", "operator": "农户", "given": "是否同意",
-    "files": "附件", "block_version": "大池版本",
+    "files": "附件", "block_version": "大池版本", "measure": "措施", "units": "数量", "county": "县区",
 }  # fmt: skip
 """The columns of a file of reports, in English or Chinese. Needed: kind, happened, and block_id but for the
-approval of a whole plan."""
+approval of a whole plan and for scheme B (kind measure), which takes measure, units and county instead."""
 LARGEST_FILE = 200_000_000
 SPACE = uuid.UUID("0c5a4b0e-65b7-4a55-8d4f-2f1f3b9f6f57")
 YES = ("true", "yes", "y", "1", "是", "合格", "同意", "通过")
@@ -231,7 +231,7 @@ def _whole(value: Any) -> int:
 _READ: dict[str, Callable[[Any], Any]] = {
     "done_mu": _number, "passed": _truth, "reason": str, "measured_mu": _number, "level_points": _whole,
     "inspector": str, "corrects": lambda value: UUID(str(value)), "operator": str, "given": _truth,
-    "block_version": _whole,
+    "block_version": _whole, "measure": str, "units": _number, "county": str,
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 import pandas as pd
 from sqlalchemy import Connection, insert, select, update
 
+from planning.programme import Programme
 from tracking import chain, rules, soundness, tables
 from tracking.books import Books, chunks
 from tracking.chain import Broken, Head, verify
@@ -26,7 +27,7 @@ __all__ = ["Broken", "Event", "Head", "Receipt", "append", "conflicts", "events"
 Status = Literal["accepted", "repeated", "conflict", "refused"]
 AT_ONCE = 5000
 """Events written in one transaction: short enough that others are not kept waiting."""
-NUMBERS = ("done_mu", "measured_mu")
+NUMBERS = ("done_mu", "measured_mu", "units")
 PRIVATE = ("operator",)
 CONTENT = tuple(f.name for f in fields(Event) if f.name != "received")
 
@@ -53,27 +54,33 @@ def append(
     *,
     now: datetime | None = None,
     counties: Collection[str] | None = None,
+    programmes: Sequence[Programme] = (),
 ) -> list[Receipt]:
     """Put reports into the ledger, in the order given; one receipt for each, in that order.
 
     accepted: it is on disk, and stays there whatever becomes of this process. repeated: it was there already.
     conflict: its id stands for something else, or its block changed since; it is kept beside the ledger.
     refused: a rule of tracking.rules speaks against it. now: the moment of receipt, the clock's by default.
-    counties: those that the sender may report on; None is all. Raises ChigaiError where nothing can be written.
+    counties: those that the sender may report on; None is all. programmes: of scheme B's reports, where they
+    do not come with chigai. Raises ChigaiError where nothing can be written.
     """
     receipts: list[Receipt] = []
     for part in chunks(reports, AT_ONCE):
         moment = now or datetime.now(UTC)
-        receipts += store.together(lambda c, p=part, m=moment: _write(c, p, m, counties))  # type: ignore[misc]
+        receipts += store.together(lambda c, p=part, m=moment: _write(c, p, m, counties, programmes))  # type: ignore[misc]
     return receipts
 
 
 def _write(
-    connection: Connection, reports: Sequence[Event], now: datetime, counties: Collection[str] | None
+    connection: Connection,
+    reports: Sequence[Event],
+    now: datetime,
+    counties: Collection[str] | None,
+    programmes: Sequence[Programme],
 ) -> list[Receipt]:
     at = chain.last(connection, hold=True)
     sound = [_sound(report, now) for report in reports]
-    books = Books(connection, [e for e in sound if isinstance(e, Event)])
+    books = Books(connection, [e for e in sound if isinstance(e, Event)], programmes)
     rows: list[dict[str, Any]] = []
     kept: list[dict[str, Any]] = []
     receipts = []
@@ -84,8 +91,7 @@ def _write(
         receipt = _known(books, event, now, kept) or _weighed(books, event, now, counties, kept)
         if receipt is None:
             event = replace(event, received=now)
-            block = books.block(event)
-            row = _row(event, at.seq + 1, block.county if block else None)
+            row = _row(event, at.seq + 1, books.county(event))
             row["hash"] = chain.digest(at.hash, row)
             at = Head(at.seq + 1, row["hash"])
             books.add(event, at)
@@ -165,7 +171,7 @@ def _weighed(
 ) -> Receipt | None:
     """The receipt of an event that is not taken; None where nothing speaks against it."""
     block = books.block(event)
-    refusal = rules.place(event, block, counties)
+    refusal = rules.place(event, block, counties, books.county(event))
     if refusal is not None:
         return _refused(event.id, refusal)
     if block is not None and event.block_version is not None and event.block_version != block.version:

@@ -64,7 +64,7 @@ def in_force(connection: Connection, programme: str, plan_id: str | None) -> dic
     if len(known) <= 1:
         return {"": known[0] if known else None}
     rank = {name: i for i, name in enumerate(known)}
-    reported = select(events.c.county, events.c.plan_id).distinct()
+    reported = select(events.c.county, events.c.plan_id).where(events.c.block_id != "").distinct()
     taken: dict[str, str | None] = {"": known[-1]}
     for county, name in connection.execute(reported):
         if county and name in rank and (county not in taken or rank[name] > rank[taken[county] or ""]):

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from planning.programme import Programme
+
 KINDS = (
     "plan_approved", "started", "progress", "finished", "checked", "accepted", "mapped", "correction", "consent",
+    "measure",
 )  # fmt: skip
 STATES = ("planned", "approved", "started", "finished", "checked", "returned", "accepted", "mapped")
 REPORTS = frozenset({"started", "progress", "finished"})
@@ -28,7 +31,7 @@ TOLERANCE = 1.05
 
 ZH = {
     "plan_approved": "方案批准", "started": "开工", "progress": "进度", "finished": "完工", "checked": "县级初验",
-    "accepted": "竣工验收", "mapped": "上图入库", "correction": "更正", "consent": "农户意见",
+    "accepted": "竣工验收", "mapped": "上图入库", "correction": "更正", "consent": "农户意见", "measure": "三减",
     "planned": "未批准", "approved": "已批准", "returned": "初验退回",
 }  # fmt: skip
 STATE_ZH = ZH | {
@@ -41,7 +44,7 @@ STATE_ZH = ZH | {
 EN = {
     "plan_approved": "plan approval", "started": "start", "progress": "progress", "finished": "finish",
     "checked": "county check", "accepted": "acceptance", "mapped": "entry on the map",
-    "correction": "correction", "consent": "consent",
+    "correction": "correction", "consent": "consent", "measure": "measure of scheme B",
 }  # fmt: skip
 
 
@@ -55,6 +58,8 @@ class Event:
     figures given with it stand in the place of that event's, and without any the event is void.
     operator, given: of consent; the operator is private. files: content addresses. block_version: the version
     of the block that the reporter saw, None where he saw none.
+    measure, county, units: of scheme B, which is about a county and no block: block_id is empty, plan_id the id
+    of the programme, units what was done by this report alone, in mu or sets as the programme counts them.
     """
 
     id: UUID
@@ -78,9 +83,12 @@ class Event:
     block_version: int | None = None
     measure: str | None = None
     units: float | None = None
+    county: str | None = None
 
 
-FIGURES = ("done_mu", "passed", "reason", "measured_mu", "level_points", "inspector", "operator", "given")
+FIGURES = (
+    "done_mu", "passed", "reason", "measured_mu", "level_points", "inspector", "operator", "given", "units",
+)  # fmt: skip
 """The fields of an event that a correction can put right."""
 TAKES: dict[str, frozenset[str]] = {
     "plan_approved": frozenset(),
@@ -92,6 +100,7 @@ TAKES: dict[str, frozenset[str]] = {
     "mapped": frozenset(),
     "correction": frozenset(FIGURES),
     "consent": frozenset({"operator", "given", "reason"}),
+    "measure": frozenset({"units"}),
 }
 """The figures that each kind of event may carry."""
 
@@ -126,13 +135,20 @@ class Standing:
     reporters: set[str] = field(default_factory=set)
 
 
-def place(event: Event, block: Block | None, counties: Iterable[str] | None) -> Refusal | None:
-    """Whether the event is about a block that exists, and that this person may report on (None: any county)."""
+def place(
+    event: Event, block: Block | None, counties: Iterable[str] | None, county: str | None = None
+) -> Refusal | None:
+    """Whether the event is about a place that exists, and that this person may report on.
+
+    counties: the person's, None for any. county: the one that an event without a block is about.
+    """
     allowed = None if counties is None else frozenset(counties)
     if not event.block_id:
-        if event.kind not in ("plan_approved", "correction"):
+        if event.kind not in ("plan_approved", "correction", "measure"):
             return Refusal("block", "缺少大池编号。", "It does not say which block.")
-        if allowed is not None:
+        if allowed is not None and county is not None and county not in allowed:
+            return Refusal("county", f"{county} 不在您负责的县区。", f"{county} is not one of your counties.")
+        if allowed is not None and county is None:
             return Refusal(
                 "county",
                 "整个方案的批准超出您负责的县区。",
@@ -156,6 +172,31 @@ def place(event: Event, block: Block | None, counties: Iterable[str] | None) -> 
             "withdrawn",
             f"大池 {block.block_id} 已不在方案中。",
             f"Block {block.block_id} is no longer in the plan.",
+        )
+    return None
+
+
+def measure(event: Event, programme: Programme | None) -> Refusal | None:
+    """Whether a report of scheme B is about a measure and a county of its programme (None: no such programme)."""
+    if programme is None or programme.scheme_b is None:
+        return Refusal(
+            "programme",
+            f"“{event.plan_id[:60]}”没有三减任务。",
+            f"There is no scheme B of a programme {event.plan_id[:60]!r}.",
+        )
+    known = [one.id for one in programme.scheme_b.measures]
+    if event.measure not in known:
+        named = "、".join(f"{one.name_zh}（{one.id}）" for one in programme.scheme_b.measures)
+        return Refusal(
+            "measure",
+            f"三减措施不对，应为：{named}。",
+            f"There is no such measure; there are {', '.join(known)}.",
+        )
+    if event.county not in [unit.adcode for unit in programme.units]:
+        named = "、".join(f"{unit.name_zh} {unit.adcode}" for unit in programme.units)
+        codes = ", ".join(unit.adcode for unit in programme.units)
+        return Refusal(
+            "county", f"县区不对，应为：{named}。", f"The programme has no such county; there are {codes}."
         )
     return None
 

@@ -51,7 +51,11 @@ def in_itself(event: Event, now: datetime) -> Refusal | None:
 def _written(event: Event) -> bool:
     """Whether every text is there, and can be kept in both homes."""
     needed = (event.block_id, event.plan_id, event.actor, event.note, *event.files)
-    given = (t for t in (event.reason, event.inspector, event.operator) if t is not None)
+    given = (
+        t
+        for t in (event.reason, event.inspector, event.operator, event.measure, event.county)
+        if t is not None
+    )
     return all(
         isinstance(t, str) and len(t) <= LONGEST_TEXT and "\x00" not in t and not SURROGATE.search(t)
         for t in (*needed, *given)
@@ -66,12 +70,20 @@ def figures(event: Event) -> Refusal | None:
         return Refusal(
             "figures", f"“{ZH[event.kind]}”不带这些内容：{names}。", f"A {EN[event.kind]} carries no {names}."
         )
-    for name in ("done_mu", "measured_mu"):
+    if event.kind != "measure" and (event.measure is not None or event.county is not None):
+        return Refusal(
+            "figures",
+            "只有三减填报写明措施和县区。",
+            "Only a report of scheme B names a measure and a county.",
+        )
+    for name in ("done_mu", "measured_mu", "units"):
         value = getattr(event, name)
         if value is not None and not (
             isinstance(value, (int, float)) and math.isfinite(value) and value >= 0
         ):
-            return Refusal("number", "面积必须是不小于 0 的数。", "An area is a number of at least 0.")
+            return Refusal(
+                "number", "面积和数量必须是不小于 0 的数。", "Areas and units are numbers of at least 0."
+            )
     for count in (event.level_points, event.block_version):
         if count is not None and not (type(count) is int and 0 <= count < 10**6):
             return Refusal(
@@ -85,11 +97,18 @@ def figures(event: Event) -> Refusal | None:
         "accepted": (not event.measured_mu, "measured_mu", "实测面积"),
         "correction": (event.corrects is None, "corrects", "被更正的记录"),
         "consent": (event.given is None or not event.operator, "given, operator", "农户及其意见"),
+        "measure": (
+            not event.measure or not event.county or event.units is None,
+            "measure, county, units",
+            "措施、县区、数量",
+        ),
     }.get(event.kind)
     if missing and missing[0]:
         return Refusal(
             "missing", f"“{ZH[event.kind]}”缺少：{missing[2]}。", f"A {EN[event.kind]} needs {missing[1]}."
         )
+    if event.kind == "measure" and event.block_id:
+        return Refusal("block", "三减填报不针对大池。", "A report of scheme B is about no block.")
     if event.kind == "checked" and event.passed is False and not (event.reason or "").strip():
         return Refusal("reason", "初验退回须写明原因。", "A block that is returned needs the reason.")
     if event.kind != "correction" and event.corrects is not None:

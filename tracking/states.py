@@ -198,7 +198,7 @@ class _Happened:
         n = len(self.keys)
         size = max(n, 1)
         kind = self.kind
-        status = ~np.isin(kind, [CODE["consent"], CODE["correction"]])
+        status = ~np.isin(kind, [CODE["consent"], CODE["correction"], CODE["measure"]])
         last = self._last(status, size)
         state = np.full(size + 1, "planned", object)
         seen = np.flatnonzero(last >= 0)

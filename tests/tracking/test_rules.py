@@ -6,11 +6,13 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planning import programme as programmes
 from tracking import rules, soundness
 from tracking.rules import AFTER, KINDS, STATES, Block, Event, Placed, Refusal, Standing
 
@@ -33,6 +35,7 @@ FIGURES = {
     "checked": {"passed": True},
     "accepted": {"measured_mu": 30.0, "actor": "planner"},
     "consent": {"operator": "张三", "given": True},
+    "measure": {"block_id": "", "measure": "nozzles", "county": "230381", "units": 3.0},
 }
 SHORT = {"passed": "checked", "failed": "checked"}
 
@@ -57,7 +60,7 @@ def test_every_state_is_reached_by_its_way(state: str) -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("kind", [k for k in KINDS if k not in ("correction", "consent")])
+@pytest.mark.parametrize("kind", [k for k in KINDS if k not in ("correction", "consent", "measure")])
 def test_a_kind_of_event_comes_after_its_states_and_after_no_other(kind: str, state: str) -> None:
     refusal = refused(*WAY[state], kind)
     assert (refusal is None) == (state in AFTER[kind])
@@ -131,6 +134,17 @@ def test_who_puts_a_report_right_answers_for_it() -> None:
         (event("correction"), "missing"),
         (event("consent", operator=None), "missing"),
         (event("consent", given=None), "missing"),
+        (event("measure"), None),
+        (event("measure", units=0.0), None),
+        (event("measure", units=None), "missing"),
+        (event("measure", measure=None), "missing"),
+        (event("measure", county=""), "missing"),
+        (event("measure", units=-1.0), "number"),
+        (event("measure", block_id="b1"), "block"),
+        (event("measure", done_mu=3.0), "figures"),
+        (event("started", measure="nozzles"), "figures"),
+        (event("started", county="230381"), "figures"),
+        (event("started", units=1.0), "figures"),
         (event("started", done_mu=3.0), "figures"),
         (event("started", operator="张三"), "figures"),
         (event("started", corrects=uuid.uuid4()), "corrects"),
@@ -180,6 +194,31 @@ def test_an_event_is_about_a_block_of_ones_own(
 
 
 @pytest.mark.parametrize(
+    ("counties", "code"), [(None, None), ({"230381"}, None), ({"230382"}, "county"), (set(), "county")]
+)
+def test_a_report_of_scheme_b_is_about_a_county_of_ones_own(
+    counties: set[str] | None, code: str | None
+) -> None:
+    refusal = rules.place(event("measure"), None, counties, "230381")
+    assert (refusal.code if refusal else None) == code
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [({}, None), ({"measure": "magic"}, "measure"), ({"county": "110000"}, "county")],
+)
+def test_a_report_of_scheme_b_is_about_a_measure_and_a_county_of_its_programme(
+    fields: dict[str, Any], code: str | None
+) -> None:
+    jixi = programmes.load("jixi-2020-8")
+    refusal = rules.measure(event("measure", **fields), jixi)
+    assert (refusal.code if refusal else None) == code
+    for without in (None, jixi.model_copy(update={"scheme_b": None})):
+        refusal = rules.measure(event("measure", **fields), without)
+        assert refusal is not None and refusal.code == "programme"
+
+
+@pytest.mark.parametrize(
     ("target", "fields", "code"),
     [
         (event("progress"), {"done_mu": 3.0}, None),
@@ -190,12 +229,17 @@ def test_an_event_is_about_a_block_of_ones_own(
         (event("accepted"), {"measured_mu": 0.0}, "missing"),
         (event("passed"), {"passed": False}, "reason"),
         (event("passed"), {"passed": False, "reason": "渗漏"}, None),
+        (event("measure"), {"units": 3.0, "block_id": ""}, None),
+        (event("measure"), {"block_id": ""}, None),
+        (event("measure"), {"units": -3.0, "block_id": ""}, "number"),
+        (event("measure"), {"done_mu": 3.0, "block_id": ""}, "figures"),
+        (event("progress"), {"units": 3.0}, "figures"),
         (None, {}, "corrects"),
     ],
     ids=str,
 )
 def test_a_correction_names_an_event_of_its_block_and_leaves_it_sound(
-    target: Event | None, fields: dict[str, object], code: str | None
+    target: Event | None, fields: dict[str, Any], code: str | None
 ) -> None:
     named = target.id if target else uuid.uuid4()
     refusal = soundness.correction(event("correction", corrects=named, **fields), target)
