@@ -43,7 +43,7 @@ def hauls(
 
     label: block of each parcel, -1 none; area_m2, elevation_m (NaN unknown), x_m, y_m (centroid): per parcel;
     level_m: per block, NaN where it has none, as `planning.cost.levelling` gives it, so that cut equals fill.
-    A block of n parcels has fewer than n loads.
+    Where no two ways are equally long a block of n parcels has at most n - 1 loads.
     """
     levelled = (label >= 0) & np.isfinite(elevation_m)
     levelled[levelled] &= np.isfinite(level_m[label[levelled]])
