@@ -1,0 +1,268 @@
+"""The one door for pages and routes: what a person does and sees, by the rights that the person has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import uuid4
+
+import pandas as pd
+from sqlalchemy import select
+
+from geo import plans as plan_folders
+from geo.errors import ChigaiError
+from planning.programme import Programme
+from tracking import (
+    audit,
+    chain,
+    ledger,
+    nearby,
+    people,
+    progress,
+    register,
+    reports,
+    rules,
+    seen,
+    states,
+    tables,
+)
+from tracking.people import Person
+from tracking.progress import CountyTarget
+from tracking.rules import Event
+from tracking.store import Store
+from tracking.tables import blocks
+
+if TYPE_CHECKING:
+    from tracking.photos import Photo
+
+ACTION_OF: dict[str, people.Action] = {
+    "plan_approved": "approve", "started": "report", "progress": "report", "finished": "report",
+    "checked": "check", "accepted": "accept", "mapped": "map", "correction": "correct", "consent": "consent",
+    "measure": "measure",
+}  # fmt: skip
+"""The right that each kind of event takes; a kind that is not here takes one that nobody has."""
+
+
+class Desk:
+    """One person at work on one database. home: the data folder, where photos lie."""
+
+    def __init__(self, store: Store, person: Person, home: Path | None = None) -> None:
+        self.store, self.person = store, person
+        self.home = home or plan_folders.home()
+
+    def may(self, action: str, county: str | None = None) -> bool:
+        """As people.may, of this person."""
+        return people.may(self.person, action, county)
+
+    def somewhere(self, action: str) -> bool:
+        """As people.somewhere, of this person: what a page asks before it shows itself."""
+        return people.somewhere(self.person, action)
+
+    def require(self, action: str, county: str | None = None, target: str = "") -> None:
+        """As people.require, of this person."""
+        people.require(self.store, self.person, action, county, target)
+
+    def report(self, events: Sequence[Event], now: datetime | None = None) -> list[ledger.Receipt]:
+        """Put reports into the ledger as this person's own, whoever they say sent them; a receipt for each.
+
+        What the person has no right to report is refused (code "right"; "county": not there), and audited.
+        """
+        receipts: dict[int, ledger.Receipt] = {}
+        sent: dict[int, Event] = {}
+        for at, event in enumerate(events):
+            refusal = self._no_right(event)
+            if refusal is None:
+                sent[at] = replace(event, actor=self.person.id)
+            else:
+                receipts[at] = ledger.Receipt(event.id, "refused", refusal.zh, refusal.en, code=refusal.code)
+        taken = ledger.append(self.store, list(sent.values()), now=now, counties=self.person.counties)
+        receipts |= dict(zip(sent, taken, strict=True))
+        self._audit_refused(events, receipts)
+        return [receipts[at] for at in range(len(events))]
+
+    def _no_right(self, event: Event) -> rules.Refusal | None:
+        action = ACTION_OF.get(event.kind, "")
+        county = getattr(event, "county", None)
+        if event.kind in rules.KINDS and not (self.may(action, county) if county else self.somewhere(action)):
+            error = people.ForbiddenError(action, county, self.somewhere(action))
+            return rules.Refusal("county" if self.somewhere(action) else "right", error.zh, error.en)
+        return None
+
+    def _audit_refused(self, events: Sequence[Event], receipts: Mapping[int, ledger.Receipt]) -> None:
+        refused = [events[at] for at, r in receipts.items() if r.code in ("right", "county")]
+        if not refused:
+            return
+        counted = Counter((e.kind, e.plan_id) for e in refused)
+        first = {(e.kind, e.plan_id): e.block_id for e in reversed(refused)}
+        with self.store.writing() as connection:
+            for (kind, plan_id), n in counted.items():
+                action = ACTION_OF.get(kind, "report")
+                target = f"{plan_id} {first[kind, plan_id]}".strip()
+                audit.write(connection, self.person.id, action, target, "refused", detail=f"{kind} × {n}")
+
+    def register(self, folder: Path) -> int:
+        """Put a plan folder's blocks into the database; needs `plan` in every county that the plan has."""
+        meta = plan_folders.read_meta(folder)
+        for county in counties_of(folder):
+            self.require("plan", county, str(meta["id"]))
+        return register.register_plan(self.store, folder, self.person.id)
+
+    def approve(self, plan_id: str, now: datetime | None = None) -> list[ledger.Receipt]:
+        """Approve a plan: as a whole by whoever may in every county, otherwise each block of the own counties
+        that is not approved yet."""
+        now = now or datetime.now(UTC)
+        if not self.somewhere("approve"):
+            self.require("approve", None, plan_id)
+        if self.may("approve"):
+            return self.report([Event(uuid4(), "plan_approved", "", plan_id, self.person.id, now)], now)
+        standing = self._own(states.states(self.store, plan_id=plan_id), "approve")
+        waiting = standing.loc[standing["state"] == "planned", "block_id"]
+        return self.report(
+            [Event(uuid4(), "plan_approved", b, plan_id, self.person.id, now) for b in waiting], now
+        )
+
+    def change_block(self, plan_id: str, block_id: str, version: int, changes: Mapping[str, Any]) -> int:
+        """As register.change_block; moving a block to another county takes the right in both."""
+        with self.store.reading() as connection:
+            b = blocks.c
+            county = connection.scalar(select(b.county).where(b.plan_id == plan_id, b.block_id == block_id))
+        target = f"{plan_id} {block_id}"
+        self.require("edit_block", county, target)
+        if "county" in changes:
+            self.require("edit_block", changes["county"], target)
+        return register.change_block(self.store, plan_id, block_id, version, changes, self.person.id)
+
+    def targets(self, programme: Programme, as_of: date, plan_id: str | None = None) -> list[CountyTarget]:
+        """As progress.targets: of every county, for all who are signed in."""
+        self.require("see")
+        return progress.targets(self.store, programme, as_of, plan_id)
+
+    def daily(self, programme: Programme, as_of: date, plan_id: str | None = None) -> pd.DataFrame:
+        """As progress.daily: of every county, for all who are signed in."""
+        self.require("see")
+        return progress.daily(reports.by_block(self.store, programme.id, as_of, plan_id), programme, as_of)
+
+    def states(self, plan_id: str | None = None, as_of: date | None = None) -> pd.DataFrame:
+        """As states.states: where the blocks of every county stand, for all who are signed in."""
+        self.require("see")
+        return states.states(self.store, as_of, plan_id)
+
+    def plans(self) -> pd.DataFrame:
+        """The plans that are followed, the newest first: id, programme, created (UTC), name."""
+        self.require("see")
+        p = tables.plans.c
+        with self.store.reading() as connection:
+            query = select(p.id, p.programme, p.created, p.name).order_by(p.created.desc())
+            return pd.DataFrame(
+                connection.execute(query).fetchall(), columns=["id", "programme", "created", "name"]
+            )
+
+    def blocks(
+        self,
+        plan_id: str,
+        village: str | None = None,
+        near: tuple[float, float] | None = None,
+        limit: int | None = 50,
+    ) -> pd.DataFrame:
+        """As nearby.find: the blocks of the person's counties."""
+        self.require("see")
+        mine = self.person.counties
+        return nearby.find(self.store, plan_id, counties=mine, village=village, near=near, limit=limit)
+
+    def villages(self, plan_id: str) -> pd.DataFrame:
+        """As nearby.villages: of the person's counties."""
+        self.require("see")
+        return nearby.villages(self.store, plan_id, self.person.counties)
+
+    def events(self, **filters: Any) -> pd.DataFrame:
+        """As seen.events: the ledger of the person's counties, the last first."""
+        self._require_somewhere("see_ledger", filters.get("county"))
+        return seen.events(self.store, self.person, **filters)
+
+    def conflicts(self, plan_id: str | None = None) -> pd.DataFrame:
+        """As seen.conflicts: what was kept beside the ledger, of the person's counties."""
+        self._require_somewhere("see_ledger")
+        return seen.conflicts(self.store, self.person, plan_id=plan_id)
+
+    def verify(self) -> chain.Broken | None:
+        """As chain.verify."""
+        self._require_somewhere("see_ledger")
+        return chain.verify(self.store)
+
+    def export_ledger(
+        self, kind: str = "xlsx", *, private: bool = False, lang: str = "zh", **filters: Any
+    ) -> bytes:
+        """The ledger as `events` gives it, as a file: kind "xlsx" or "csv"; text in it never runs as a formula.
+
+        private: with the households, which takes export_private in each county that is in it; without, nobody's
+        household is named, whatever the person may see. The audit says that it left before it does.
+        """
+        from tracking import ledger_files
+
+        county = filters.get("county")
+        for action in ("see_ledger", "export", *(("export_private",) if private else ())):
+            self._require_somewhere(action, county)
+        frame = seen.events(self.store, self.person, **filters)
+        if not private:
+            frame = seen.without_households(self.store, frame)
+        content = ledger_files.write(frame, kind, lang)
+        with self.store.writing() as connection:
+            action = "export_private" if private else "export"
+            detail = " ".join([kind, f"{len(frame)} rows", *(f"{n}={v}" for n, v in sorted(filters.items()))])
+            audit.write(connection, self.person.id, action, "ledger", "done", county, detail)
+        return content
+
+    def add_photo(self, content: bytes) -> Photo:
+        """As photos.keep: a photo to be named by a report of the person's."""
+        from tracking import photos
+
+        if not any(self.somewhere(a) for a in ACTION_OF.values()):
+            self.require("report", None, "photo")
+        return photos.keep(self.store, content, self.person.id, self.home)
+
+    def photo(self, sha: str) -> tuple[bytes, str]:
+        """A photo's bytes and media type, for those who see a report that names it."""
+        from tracking import photos
+
+        found = photos.get(self.store, sha)
+        if found is None or not seen.photo(self.store, self.person, sha):
+            self._refuse("see_ledger", None, f"photo {sha}")
+        return photos.path(self.home, sha).read_bytes(), found.media_type
+
+    def exported(self, what: str, county: str | None = None, detail: str = "", private: bool = False) -> None:
+        """Put down that data leave the house by another door: a plan's export, a package. Needs the right."""
+        action = "export_private" if private else "export"
+        self.require(action, county, what)
+        with self.store.writing() as connection:
+            audit.write(connection, self.person.id, action, what, "done", county, detail)
+
+    def _own(self, frame: pd.DataFrame, action: str) -> pd.DataFrame:
+        """The rows of the counties in which the person may do it."""
+        places = people.where(self.person, action)
+        return frame if places is None else frame[frame["county"].isin(list(places))]
+
+    def _require_somewhere(self, action: str, county: str | None = None) -> None:
+        if county is None and self.somewhere(action):
+            return
+        self.require(action, county)
+
+    def _refuse(self, action: str, county: str | None, target: str) -> NoReturn:
+        with self.store.writing() as connection:
+            audit.write(connection, self.person.id, action, target, "refused", county)
+        raise people.ForbiddenError(action, county, self.somewhere(action))
+
+
+def counties_of(folder: Path) -> list[str]:
+    """The counties of a plan folder's blocks."""
+    try:
+        column = pd.read_parquet(folder / "blocks.parquet", columns=["county"])["county"]
+    except (OSError, ValueError) as error:
+        raise ChigaiError(
+            "方案文件不完整或已损坏。", "The plan's files are incomplete or damaged.",
+            do_zh="请重新运行 chigai plan。", do_en="run chigai plan again.", file=folder,
+        ) from error  # fmt: skip
+    return sorted(set(column.astype(str)))

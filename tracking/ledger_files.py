@@ -1,0 +1,93 @@
+"""The ledger as a file for a spreadsheet: XLSX or CSV, in both languages, without formulas."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+import xlsxwriter
+
+from geo.errors import ChigaiError
+from geo.export.workbook import guarded
+from tracking.rules import ZH
+from tracking.states import LOCAL
+
+HEADS = {
+    "seq": ("编号", "no"), "kind": ("类型", "kind"), "plan_id": ("方案", "plan"), "county": ("县区", "county"),
+    "village": ("村", "village"), "block_id": ("大池", "block"), "name": ("填报人", "reported by"),
+    "happened": ("发生时间", "happened"), "received": ("收到时间", "received"), "done_mu": ("累计完成（亩）", "done, mu"),
+    "passed": ("初验合格", "passed"), "reason": ("原因", "reason"), "measured_mu": ("实测（亩）", "measured, mu"),
+    "level_points": ("水准点数", "level points"), "inspector": ("验收人", "inspector"),
+    "operator": ("农户", "household"), "given": ("农户同意", "consent given"), "measure": ("三减措施", "measure"),
+    "units": ("完成数量", "units"), "note": ("备注", "note"), "files": ("照片数", "photos"),
+    "corrects": ("更正的记录", "corrects"), "id": ("记录号", "id"), "hash": ("校验", "hash"),
+}  # fmt: skip
+"""The columns of the file, in their order."""
+TIMES = ("happened", "received")
+
+
+def write(frame: pd.DataFrame, kind: str, lang: str = "zh") -> bytes:
+    """The rows of seen.events as a file's content; times on the clock of Asia/Shanghai."""
+    zh = lang == "zh"
+    heads = [titles[not zh] for titles in HEADS.values()]
+    rows = _rows(frame, zh)
+    if kind == "csv":
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(heads)
+        writer.writerows([["" if v is None else v for v in row] for row in rows])
+        # with its mark, or Excel takes the Chinese for something else
+        return text.getvalue().encode("utf-8-sig")
+    if kind == "xlsx":
+        return _workbook(heads, rows)
+    raise ChigaiError(
+        "台账只能导出为 xlsx 或 csv。", "The ledger is exported as xlsx or csv.",
+        do_zh="请选择其中一种。", do_en="choose one of the two.",
+    )  # fmt: skip
+
+
+def _rows(frame: pd.DataFrame, zh: bool) -> Iterable[list[Any]]:
+    named = frame["name"].where(frame["name"].notna(), frame["actor"])
+    for row in frame.assign(name=named)[list(HEADS)].itertuples(index=False):
+        yield [_plain(name, value, zh) for name, value in zip(HEADS, row, strict=True)]
+
+
+def _plain(name: str, value: Any, zh: bool) -> str | int | float | None:
+    if name == "files":
+        return len(json.loads(value))
+    if value is None or value is pd.NaT or value != value:
+        return None
+    if name in TIMES:
+        return str(value.astimezone(LOCAL).strftime("%Y-%m-%d %H:%M:%S"))
+    if isinstance(value, bool):
+        return ("是" if value else "否") if zh else ("yes" if value else "no")
+    if isinstance(value, (int, float)):
+        return value
+    text = ZH.get(value, value) if name == "kind" and zh else str(value)
+    return guarded(text)
+
+
+def _workbook(heads: list[str], rows: Iterable[list[Any]]) -> bytes:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(
+        out, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    )
+    sheet = book.add_worksheet("台账")
+    sheet.freeze_panes(1, 0)
+    bold = book.add_format({"bold": True})
+    for column, head in enumerate(heads):
+        sheet.write_string(0, column, head, bold)
+    at = 0
+    for at, row in enumerate(rows, 1):
+        for column, value in enumerate(row):
+            if isinstance(value, str):
+                sheet.write_string(at, column, value)
+            elif value is not None:
+                sheet.write_number(at, column, value)
+    sheet.autofilter(0, 0, max(at, 1), len(heads) - 1)
+    book.close()
+    return out.getvalue()
