@@ -107,12 +107,8 @@ def targets(
     programme: Rules = PROGRAMME,
     plan: Plan = None,
     measures: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.csv",
-            help="另列三减：id,measure,county,done,day · also scheme B, from a file of reports",
-        ),
-    ] = None,
+        bool, typer.Option("--measures", help="只列三减（吨） · scheme B alone, in tonnes")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """各县区任务：进度、预测、能否完成。 Each county against its target: progress, forecast, state.
@@ -121,6 +117,7 @@ def targets(
     forecast is what is counted plus pace × working days left; its range is drawn from the county's own days.
     """
     from planning import programme as programmes
+    from tracking import measures as scheme_b
     from tracking import progress
     from tracking.targets import today
     from ui import targets_terminal
@@ -129,13 +126,21 @@ def targets(
     rules = programmes.load(programme)
     day = as_of.date() if as_of else today()
     store = opened()
-    rows = progress.targets(store, rules, day, followed(store, rules.id, plan))
+    rows = [] if measures else progress.targets(store, rules, day, followed(store, rules.id, plan))
+    table = scheme_b.table(store, rules, day) if measures or (rules.scheme_b and not as_json) else ([], [])
     if as_json:
-        typer.echo(json.dumps([row.as_json() for row in rows], ensure_ascii=False, indent=1, allow_nan=False))
+        found: Any = [row.as_json() for row in rows]
+        if measures:
+            found = {
+                "measures": [row.as_json() for row in table[0]],
+                "goals": [g.as_json() for g in table[1]],
+            }
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False))
         return
-    targets_terminal.print_targets(screen, rows, day)
-    if measures is not None:
-        targets_terminal.print_measures(screen, rules, measures, day)
+    if rows:
+        targets_terminal.print_targets(screen, rows, day)
+    if table[0]:
+        targets_terminal.print_measures(screen, rules, *table, day)
 
 
 def season(screen: Screen, demo: Path | None, parcels: int, seed: int) -> None:
@@ -188,11 +193,12 @@ def add(
     kind: Annotated[
         str,
         typer.Argument(
-            help="plan_approved · started · progress · finished · checked · accepted · mapped · correction · consent"
+            help="plan_approved · started · progress · finished · checked · accepted · mapped · correction · consent · measure"
         ),
     ],
     block: Annotated[
-        str, typer.Argument(help="大池编号；整个方案批准时留空 · block; empty for a whole plan")
+        str,
+        typer.Argument(help="大池编号；整个方案批准和三减时留空 · block; none for a whole plan, a measure"),
     ] = "",
     actor: Annotated[str, typer.Option(help="填报人 · who reports")] = "",
     happened: Annotated[
@@ -212,6 +218,9 @@ def add(
     ] = None,
     operator: Annotated[str | None, typer.Option(help="农户 · household")] = None,
     given: Annotated[bool | None, typer.Option("--given/--withheld", help="农户意见 · consent")] = None,
+    measure: Annotated[str | None, typer.Option(help="三减措施 · of scheme B")] = None,
+    units: Annotated[float | None, typer.Option(help="本次完成，亩或套 · done by this report")] = None,
+    county: Annotated[str | None, typer.Option(metavar="ADCODE", help="三减县区 · of scheme B")] = None,
     note: Annotated[str, typer.Option(help="备注 · note")] = "",
     event_id: Annotated[
         str | None, typer.Option("--id", help="UUID；重发同一条时用同一个 · the same when sent again")
@@ -225,6 +234,7 @@ def add(
         "id": event_id or str(uuid.uuid4()), "kind": kind, "block_id": block, "happened": happened or datetime.now(UTC).isoformat(),
         "note": note, "done_mu": done_mu, "passed": passed, "reason": reason, "measured_mu": measured_mu,
         "level_points": level_points, "inspector": inspector, "corrects": corrects, "operator": operator, "given": given,
+        "measure": measure, "units": units, "county": county,
     }  # fmt: skip
     _take(ctx.obj, [row], plan, programme, actor, as_json=as_json)
 
@@ -249,7 +259,7 @@ def import_(
 
     Columns, in English or Chinese: kind, block_id, happened, and where they apply id, plan_id, actor, note,
     done_mu, passed, reason, measured_mu, level_points, inspector, corrects, operator, given, files,
-    block_version. A row without id gets one made of its content: the same file again changes nothing. The rows
+    block_version, measure, units, county. A row without id gets one made of its content: the same file again changes nothing. The rows
     that are sound are taken whatever becomes of the others; it ends with 2 where any was refused or in conflict.
     """
     from tracking import intake
@@ -274,15 +284,17 @@ def _take(
     from ui import targets_terminal
 
     store = opened()
-    plan_id = followed(store, programmes.load(programme).id, plan)
-    if plan_id is None and not all(row.get("plan_id") for row in rows):
+    rules = programmes.load(programme)
+    plan_id = followed(store, rules.id, plan)
+    if plan_id is None and any(intake.needs_plan(row) for row in rows):
         raise ChigaiError(
             "不清楚是哪个方案。",
             "It is not clear for which plan.",
             do_zh="请用 --plan 指明方案编号或文件夹。",
             do_en="name the plan's id or folder with --plan.",
         )
-    answers = intake.take(store, rows, plan_id or "", actor or getpass.getuser(), backlog=backlog)
+    sender = actor or getpass.getuser()
+    answers = intake.take(store, rows, plan_id or "", sender, programme=rules, backlog=backlog)
     if as_json:
         typer.echo(json.dumps([a.as_json() for a in answers], ensure_ascii=False, indent=1))
     else:

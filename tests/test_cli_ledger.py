@@ -191,12 +191,30 @@ def test_tables_speak_both_languages_and_show_the_outcome_after_the_deadline(
     assert "finished but not counted" in en.stdout
 
 
-def test_scheme_b_is_printed_from_a_file(home: Path, tmp_path: Path) -> None:
+def test_scheme_b_is_reported_put_right_and_printed_with_the_targets(home: Path, tmp_path: Path) -> None:
+    words = ("--measure", "nozzles", "--county", "230382", "--actor", "crew", "--happened")
+    told = chigai("report", "add", "measure", *words, "2021-05-01", "--units", 500, "--json")
+    assert told.exit_code == 0, told.output
     path = tmp_path / "b.csv"
-    path.write_text("id,measure,county,done,day\na,nozzles,230382,5000,2021-05-01\n")
-    result = chigai("targets", "--as-of", "2021-11-15", "--measures", path, lang="en")
+    path.write_text(
+        f"kind,measure,county,units,happened,corrects\n更正,,,5000,2021-05-02,{json.loads(told.stdout)[0]['id']}\n"
+        "三减,soil_test,230381,290000,2021-05-03,\nmeasure,soil_test,230381,1,2022-05-03,\n"
+    )
+    assert chigai("report", "import", path).exit_code == 0
+    result = chigai("targets", "--as-of", "2022-11-15", lang="en")
     assert result.exit_code == 0, result.output
     assert "4.50" in result.stdout, "5,000 sets of 30 mu at 30 g"
+    assert "145.00" in result.stdout, "290,000 mu at 0.5 kg"
+    assert "do not count" in result.stdout, "what was done in 2022"
+    found = json.loads(chigai("targets", "--as-of", "2021-11-15", "--measures", "--json").stdout)
+    assert [goal["saved_t"] for goal in found["goals"]] == pytest.approx([145.0, 4.5])
+    mine = next(row for row in found["measures"] if (row["measure"], row["county"]) == ("nozzles", "230382"))
+    assert (mine["done"], mine["share"], mine["saved_t"]) == (5000, 1.0, pytest.approx(4.5))
+
+
+def test_a_report_of_scheme_b_that_no_county_owes_is_refused(home: Path) -> None:
+    result = chigai("report", "add", "measure", "--measure", "magic", "--county", "230382", "--units", 1)
+    assert result.exit_code == 2 and "nozzles" in result.stdout
 
 
 def test_a_backup_is_restored_into_another_home(

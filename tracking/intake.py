@@ -14,11 +14,16 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
+
 from geo.errors import ChigaiError
+from planning.programme import Programme
 from tracking import rules
+from tracking.books import MANY, chunks
 from tracking.ledger import Event, Receipt, append
 from tracking.reports import end_of
 from tracking.store import Store
+from tracking.tables import events
 from tracking.targets import LOCAL
 
 FIELDS = {
@@ -29,6 +34,7 @@ FIELDS = {
 }  # fmt: skip
 """The columns of a file of reports, in English or Chinese. Needed: kind, happened, and block_id but for the
 approval of a whole plan and for scheme B (kind measure), which takes measure, units and county instead."""
+KINDS_ZH = {zh: kind for kind, zh in rules.ZH.items() if kind in rules.KINDS}
 LARGEST_FILE = 200_000_000
 SPACE = uuid.UUID("0c5a4b0e-65b7-4a55-8d4f-2f1f3b9f6f57")
 YES = ("true", "yes", "y", "1", "是", "合格", "同意", "通过")
@@ -119,12 +125,13 @@ def take(
     plan_id: str,
     actor: str,
     *,
+    programme: Programme | None = None,
     backlog: bool = False,
     now: datetime | None = None,
 ) -> list[Answer]:
     """Put rows into the ledger, each by itself; one answer for each, in order.
 
-    plan_id, actor: for rows that name none. A row without id gets one that is made of its content, so the same
+    plan_id, actor: for rows that name none; programme: that of reports of scheme B that name none. A row without id gets one that is made of its content, so the same
     file again is "repeated". backlog: papers that came in when they happened and are only now typed in; they
     count as received then, and their note says so (BACKLOG).
     """
@@ -132,22 +139,62 @@ def take(
     answers: dict[int, Receipt] = {}
     sound: list[tuple[int, Event]] = []
     for number, row in enumerate(rows, 1):
-        made = event(row, plan_id, actor, now)
+        made = event(row, programme.id if programme and _kind(row) == "measure" else plan_id, actor, now)
         if isinstance(made, Receipt):
             answers[number] = made
         else:
             sound.append((number, _marked(made) if backlog else made))
+    sound = _with_the_plans_of_measures(store, rows, sound)
+    known = (programme,) if programme else ()
     if backlog:
         sound.sort(key=lambda pair: pair[1].happened)
         for day, batch in groupby(sound, key=lambda pair: pair[1].happened.astimezone(LOCAL).date()):
-            answers |= _appended(store, list(batch), min(end_of(day), now))
+            answers |= _appended(store, list(batch), min(end_of(day), now), known)
     else:
-        answers |= _appended(store, sound, now)
+        answers |= _appended(store, sound, now, known)
     return [Answer(number, answers[number]) for number in sorted(answers)]
 
 
-def _appended(store: Store, numbered: list[tuple[int, Event]], now: datetime) -> dict[int, Receipt]:
-    receipts = append(store, [one for _, one in numbered], now=now)
+def needs_plan(row: Mapping[str, Any]) -> bool:
+    """Whether a row is about a plan, and does not say which."""
+    of_scheme_b = _kind(row) == "measure" or (_kind(row) == "correction" and not _clean(row.get("block_id")))
+    return not of_scheme_b and not _clean(row.get("plan_id"))
+
+
+def _kind(row: Mapping[str, Any]) -> str:
+    given = str(_clean(row.get("kind")) or "")
+    return KINDS_ZH.get(given, given)
+
+
+def _with_the_plans_of_measures(
+    store: Store, rows: Sequence[Mapping[str, Any]], numbered: list[tuple[int, Event]]
+) -> list[tuple[int, Event]]:
+    """A correction that names neither block nor plan belongs to the programme of the report it corrects."""
+    open_ = {
+        one.corrects
+        for number, one in numbered
+        if one.corrects and not one.block_id and not _clean(rows[number - 1].get("plan_id"))
+    }
+    if not open_:
+        return numbered
+    belongs = {one.id: one.plan_id for _, one in numbered if one.kind == "measure"}
+    with store.reading() as connection:
+        for part in chunks(list(open_), MANY):
+            query = select(events.c.id, events.c.plan_id)
+            found = connection.execute(query.where(events.c.id.in_(part), events.c.kind == "measure"))
+            belongs |= {row.id: row.plan_id for row in found}
+    return [
+        (number, replace(one, plan_id=belongs[one.corrects]))
+        if one.corrects in open_ and one.corrects in belongs and not one.block_id
+        else (number, one)
+        for number, one in numbered
+    ]
+
+
+def _appended(
+    store: Store, numbered: list[tuple[int, Event]], now: datetime, known: Sequence[Programme]
+) -> dict[int, Receipt]:
+    receipts = append(store, [one for _, one in numbered], now=now, programmes=known)
     return {number: receipt for (number, _), receipt in zip(numbered, receipts, strict=True)}
 
 
@@ -165,7 +212,6 @@ def event(row: Mapping[str, Any], plan_id: str, actor: str, now: datetime) -> Ev
         {n: str(v) for n, v in values.items() if v is not None}, ensure_ascii=False, sort_keys=True
     )
     made_id = uuid.uuid5(SPACE, content)
-    names = {zh: kind for kind, zh in rules.ZH.items() if kind in rules.KINDS}
     try:
         column = "id"
         made_id = UUID(str(values["id"])) if values["id"] else made_id
@@ -178,7 +224,7 @@ def event(row: Mapping[str, Any], plan_id: str, actor: str, now: datetime) -> Ev
         return _refusal(made_id, column, values[column])
     return Event(
         made_id,
-        names.get(str(values["kind"]), str(values["kind"] or "")),
+        _kind(values),
         str(values["block_id"] or ""),
         str(values["plan_id"]),
         str(values["actor"]),

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 
 from planning.programme import Programme
-from tracking import measures
 from tracking.intake import Answer
+from tracking.measures import GoalStanding, MeasureTarget
 from tracking.progress import CountyTarget
 from ui import numbers
 from ui.terminal import Screen
@@ -108,13 +107,22 @@ def _state(screen: Screen, row: CountyTarget) -> str:
     return text
 
 
-def print_measures(screen: Screen, programme: Programme, path: Path, day: date) -> None:
+UNITS = {"mu": ("亩", "mu"), "set": ("套", "sets")}
+
+
+def print_measures(
+    screen: Screen,
+    programme: Programme,
+    rows: Sequence[MeasureTarget],
+    goals: Sequence[GoalStanding],
+    day: date,
+) -> None:
     """Scheme B: units done and tonnes saved against the goals."""
-    rows, goals = measures.follow(measures.read(path), programme, day)
+    assert programme.scheme_b is not None
     names = {u.adcode: screen.pick(u.name_zh, u.name_en) for u in programme.units}
     cells = [
         [
-            screen.pick(row.name_zh, row.name_en),
+            f"{screen.pick(row.name_zh, row.name_en)} {screen.pick(*UNITS[row.counted_in])}",
             names[row.county] if row.county else screen.pick("全市", "city"),
             numbers.plain(row.target),
             numbers.plain(row.done),
@@ -135,8 +143,22 @@ def print_measures(screen: Screen, programme: Programme, path: Path, day: date) 
         ("措施", "measure"), ("县区", "county"), ("任务", "target"), ("完成", "done"), ("完成率", "share"),
         ("目标 吨", "goal t"), ("已减 吨", "saved t"),
     ]  # fmt: skip
-    assert programme.scheme_b is not None
-    screen.table((programme.scheme_b.name_zh, programme.scheme_b.name_en), heads, cells)
+    scheme = programme.scheme_b
+    screen.table(
+        (
+            f"{scheme.name_zh}：{scheme.year} 年，截至 {day}",
+            f"{scheme.name_en}: {scheme.year}, to the end of {day}",
+        ),
+        heads,
+        cells,
+    )
+    for row in rows:
+        if row.county is None and row.other_years:
+            other = f"{numbers.plain(row.other_years)} {screen.pick(*UNITS[row.counted_in])}"
+            screen.say(
+                f"{row.name_zh}：另有 {other} 不在 {scheme.year} 年内，不计入",
+                f"{row.name_en}: {other} more are not of {scheme.year} and do not count",
+            )
 
 
 def print_answers(screen: Screen, answers: Sequence[Answer]) -> None:
