@@ -213,8 +213,11 @@ def test_scheme_b_is_reported_put_right_and_printed_with_the_targets(home: Path,
 
 
 def test_a_report_of_scheme_b_that_no_county_owes_is_refused(home: Path) -> None:
-    result = chigai("report", "add", "measure", "--measure", "magic", "--county", "230382", "--units", 1)
-    assert result.exit_code == 2 and "nozzles" in result.stdout
+    result = chigai(
+        "report", "add", "measure", "--measure", "magic", "--county", "230382", "--units", 1, "--json"
+    )
+    (answer,) = json.loads(result.stdout)
+    assert result.exit_code == 2 and answer["code"] == "measure" and "nozzles" in answer["en"]
 
 
 def test_a_backup_is_restored_into_another_home(

@@ -25,6 +25,8 @@ AHEAD, BEHIND, SILENT = 1.25, 0.6, 1.05
 OTHERS = (1.45, 1.1, 0.8, 1.3, 1.0)
 SILENT_AFTER = 8
 """Working days after which the third county sends nothing more."""
+SILENT_MONTH = 5
+"""The month of its last report on scheme B."""
 AFTER_DEADLINE = timedelta(days=40)
 """How long checks and acceptances go on once the deadline is over."""
 OUT_OF_TURN = 0.03
@@ -58,7 +60,7 @@ def make(
     the others vary. Work goes site by site; rain stops it everywhere at once; every block is started, reported
     on, finished, checked by the county (some are returned and done again), measured and accepted by somebody
     else, and entered on the map; some reports come a day or two late, some figures are mistyped and corrected.
-    until: the last day of which anything is received; the deadline and 40 days by default. The same seed gives
+    Scheme B is reported once a month, in the same manner. until: the last day of which anything is received; the deadline and 40 days by default. The same seed gives
     the same events: made twice, the second time they are all "repeated".
     """
     owed = [u for u in programme.units if u.has_target]
@@ -77,15 +79,59 @@ def make(
         silent = season[SILENT_AFTER - 1].item() if i == 2 else date.max
         found = _County(unit, plan_id, seed, season, weather).work(mine, pace)
         reports += [r for r in found if r.event.happened.astimezone(LOCAL).date() <= silent]
-    return _send(store, reports, last, progress)
+    reports += _measures(programme, seed)
+    return _send(store, reports, last, progress, programme)
 
 
-def _send(store: Store, reports: list[_Report], last: date, progress: Progress | None) -> Counter[str]:
+def _measures(programme: Programme, seed: int) -> Iterator[_Report]:
+    """What counties do for scheme B in its year: a report a month from April to October for each measure."""
+    if programme.scheme_b is None:
+        return
+    months = range(4, 11)
+    for i, unit in enumerate(u for u in programme.units if u.has_target):
+        random = np.random.default_rng([seed, int(unit.adcode), 1])
+        share = (AHEAD, BEHIND, SILENT)[i] if i < 3 else OTHERS[i % len(OTHERS)]
+        for measure in programme.scheme_b.measures:
+            parts = (
+                random.dirichlet(np.full(len(months), 4.0)) * share * measure.targets.get(unit.adcode, 0.0)
+            )
+            for month, part in zip(months, np.round(parts), strict=True):
+                if not part or (i == 2 and month > SILENT_MONTH):
+                    continue
+                moment = datetime(programme.scheme_b.year, month, 28, 16, tzinfo=LOCAL)
+                actor, space = f"演示·{unit.name_zh}农技站", f"{measure.id}|{unit.adcode}"
+                mistyped = random.random() < MISTYPED
+                report = Event(
+                    _id(programme.id, seed, space, month), "measure", "", programme.id, actor, moment,
+                    measure=measure.id, county=unit.adcode, units=float(part) * (10 if mistyped else 1),
+                )  # fmt: skip
+                yield _Report(datetime.combine(moment, EVENING, LOCAL), report)
+                if mistyped:
+                    moment += timedelta(days=1)
+                    number = _id(programme.id, seed, space, 100 + month)
+                    right = Event(
+                        number,
+                        "correction",
+                        "",
+                        programme.id,
+                        actor,
+                        moment,
+                        corrects=report.id,
+                        units=float(part),
+                    )
+                    yield _Report(datetime.combine(moment, EVENING, LOCAL), right)
+
+
+def _send(
+    store: Store, reports: list[_Report], last: date, progress: Progress | None, programme: Programme
+) -> Counter[str]:
     reports = [r for r in reports if r.received.astimezone(LOCAL).date() <= last]
     reports.sort(key=lambda r: (r.received, r.event.happened))
     receipts: Counter[str] = Counter()
     for received, batch in groupby(reports, key=lambda r: r.received):
-        receipts.update(r.status for r in append(store, [r.event for r in batch], now=received))
+        receipts.update(
+            r.status for r in append(store, [r.event for r in batch], now=received, programmes=[programme])
+        )
         if progress is not None:
             progress("history", sum(receipts.values()) / len(reports))
     return receipts

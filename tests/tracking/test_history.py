@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from planning import programme as programmes
-from tracking import history, ledger, progress
+from tracking import history, ledger, measures, progress
 from tracking.register import register_plan
 from tracking.store import Store
 
@@ -74,8 +74,18 @@ def test_one_is_ahead_one_behind_and_one_silent(told: Store, demo_plan: tuple[st
     assert hulin.accepted_mu > 0
 
 
+def test_scheme_b_has_one_ahead_one_behind_and_one_silent_too(told: Store) -> None:
+    rows, goals = measures.table(told, JIXI, NOVEMBER)
+    soil = {row.county: row for row in rows if row.measure == "soil_test"}
+    hulin, mishan, jidong = (soil[code].share or 0.0 for code in ("230381", "230382", "230321"))
+    assert hulin > 1.2 and 0.5 < mishan < 0.7 and 0.0 < jidong < 0.6
+    assert all(goal.goal_t * 0.5 < goal.saved_t < goal.goal_t * 1.3 for goal in goals)
+
+
 def test_nothing_is_received_after_the_day_asked_for(told: Store) -> None:
     seen = ledger.events(told)
     assert seen["received"].max().date() <= NOVEMBER
-    assert {"plan_approved", "started", "progress", "finished", "checked", "accepted"} <= set(seen["kind"])
+    assert {"plan_approved", "started", "progress", "finished", "checked", "accepted", "measure"} <= set(
+        seen["kind"]
+    )
     assert (seen["happened"] <= seen["received"]).all()
