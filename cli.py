@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import cli_ledger
+import cli_people
 from geo.errors import ChigaiError
 from ui.terminal import Lang, Screen, guarded, language, print_counties, print_findings, print_stopped
 
@@ -375,6 +376,7 @@ cli_ledger.register(app)
 
 
 def main() -> None:
+cli_people.register(app)
     """Entry point of the `chigai` command."""
     app()
 

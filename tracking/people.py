@@ -22,7 +22,10 @@ from tracking.tables import users as table
 
 Role = Literal["planner", "field", "official", "viewer"]
 ROLES: tuple[Role, ...] = get_args(Role)
-ROLE_ZH = {"planner": "规划人员", "field": "施工队", "official": "主管领导", "viewer": "查看"}
+ROLE_NAMES = {
+    "planner": ("规划人员", "planner"), "field": ("外业人员", "field"), "official": ("主管人员", "official"),
+    "viewer": ("查阅人员", "viewer"),
+}  # fmt: skip
 Action = Literal[
     "see", "see_private", "see_ledger", "plan", "approve", "report", "consent", "check", "accept", "map",
     "correct", "measure", "edit_block", "export", "export_private", "package", "manage_users", "backup",
@@ -225,7 +228,7 @@ def users(store: Store, by: Person) -> pd.DataFrame:
         found = connection.execute(query.order_by(u.name, u.id))
         names, rows = list(found.keys()), found.fetchall()
     frame = pd.DataFrame.from_records(rows, columns=names)
-    places = [_places(text) for text in frame["counties"]]
+    places = [_places(row.counties) for row in rows]
     frame["counties"] = pd.Series([None if p is None else sorted(p) for p in places], dtype=object)
     return frame
 
@@ -266,7 +269,7 @@ def _sound(given: Mapping[str, Any]) -> dict[str, Any]:
     if "role" in values and values["role"] not in ROLES:
         raise ChigaiError(
             "没有这个角色。", "There is no such role.",
-            do_zh="、".join(f"{r}（{ROLE_ZH[r]}）" for r in ROLES), do_en=f"choose one of {', '.join(ROLES)}.",
+            do_zh="、".join(f"{r}（{ROLE_NAMES[r][0]}）" for r in ROLES), do_en=f"choose one of {', '.join(ROLES)}.",
         )  # fmt: skip
     if values.get("counties") is not None:
         places = sorted({str(c) for c in values["counties"]})
