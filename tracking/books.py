@@ -16,7 +16,7 @@ from planning.programme import Programme
 from tracking import rules, soundness
 from tracking.chain import Head
 from tracking.rules import Block, Event, Placed, Refusal, Standing
-from tracking.tables import blocks, events
+from tracking.tables import blocks, events, files
 
 NAMES = tuple(f.name for f in fields(Event))
 COLUMNS = [events.c[name] for name in NAMES]
@@ -55,6 +55,10 @@ class Books:
         wanted = [e.id for e in reports] + [e.corrects for e in reports if e.corrects is not None]
         for part in chunks(list(dict.fromkeys(wanted)), MANY):
             self._read_ids(part)
+        self.files: set[str] = set()
+        named = {name for event in reports for name in event.files}
+        for names in chunks(sorted(named), MANY):
+            self.files.update(connection.scalars(select(files.c.sha).where(files.c.sha.in_(names))))
         plans: dict[str, dict[str, None]] = {}
         for event in reports:
             if event.kind == "measure":

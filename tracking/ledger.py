@@ -171,7 +171,7 @@ def _weighed(
 ) -> Receipt | None:
     """The receipt of an event that is not taken; None where nothing speaks against it."""
     block = books.block(event)
-    refusal = rules.place(event, block, counties, books.county(event))
+    refusal = rules.place(event, block, counties, books.county(event)) or rules.files(event, books.files)
     if refusal is not None:
         return _refused(event.id, refusal)
     if block is not None and event.block_version is not None and event.block_version != block.version:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 import shapely
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from geo import distance
@@ -29,7 +29,7 @@ from tracking.books import MANY, chunks
 from tracking.soundness import CLOCK
 from tracking.states import LOCAL
 from tracking.store import Store
-from tracking.tables import blocks, events, files
+from tracking.tables import NAMES_FILES, blocks, events, files
 
 try:
     import fcntl
@@ -41,8 +41,6 @@ FAR_M = 200.0
 """A photo taken farther than this from its block's outline is flagged, metres."""
 WORK = frozenset({"started", "progress", "finished", "checked", "accepted", "mapped"})
 """Reports of work: what their photos show cannot be older than the work. A consent is given before it."""
-NAMED = "files <> '[]'"
-"""The events that name files, in the words of the index that finds them."""
 COLUMNS = ("event_id", "block_id", "sha", "flag", "metres", "zh", "en")
 
 
@@ -68,12 +66,12 @@ def keep(store: Store, content: bytes, actor: str, home: Path) -> Photo:
 
     Raises ChigaiError for what is no sound photo (tracking.pictures), or where it cannot be written.
     """
-    photo = get(store, hashlib.sha256(content).hexdigest())
-    if photo is not None:
-        # one of ours comes back, from a package: written anew it would be another
-        with held(home):
+    with held(home):
+        photo = get(store, hashlib.sha256(content).hexdigest())
+        if photo is not None:
+            # one of ours comes back, from a package: written anew it would be another
             put(home, photo.sha, content)
-        return photo
+            return photo
     picture = pictures.clean(content)
     sha = hashlib.sha256(picture.content).hexdigest()
     row = {
@@ -176,7 +174,7 @@ def flags(store: Store, plan_id: str | None = None, block_id: str | None = None)
     """
     query = select(
         events.c.id, events.c.kind, events.c.plan_id, events.c.block_id, events.c.received, events.c.files
-    ).where(text(NAMED))
+    ).where(NAMES_FILES)
     for column, value in ((events.c.plan_id, plan_id), (events.c.block_id, block_id)):
         if value is not None:
             query = query.where(column == value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -199,6 +199,18 @@ def measure(event: Event, programme: Programme | None) -> Refusal | None:
             "county", f"县区不对，应为：{named}。", f"The programme has no such county; there are {codes}."
         )
     return None
+
+
+def files(event: Event, kept: Container[str]) -> Refusal | None:
+    """Whether every file that the event names is kept."""
+    missing = sum(name not in kept for name in event.files)
+    if not missing:
+        return None
+    return Refusal(
+        "files",
+        f"有 {missing} 张照片没有保存在系统中：请先上传照片，再填报。",
+        f"{missing} of its photos are not kept here: send the photos first, then the report.",
+    )
 
 
 def step(standing: Standing, event: Event, block: Block) -> Refusal | None:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.sql import func
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -154,6 +155,9 @@ events = Table(
     Column("hash", Text, nullable=False),
 )
 Index("events_block", events.c.plan_id, events.c.block_id)
+NAMES_FILES = text("files <> '[]'")
+"""The events that name photos; in these words, for a few of many have an index of their own."""
+Index("events_files", events.c.seq, sqlite_where=NAMES_FILES, postgresql_where=NAMES_FILES)
 raw_events = events.to_metadata(MetaData())
 """The same table as numbers and texts: times are given as the microseconds that they are kept as."""
 for _name in ("happened", "received"):
@@ -257,4 +261,4 @@ audit = Table(
 Index("audit_at", audit.c.at)
 
 APPEND_ONLY = ("events", "conflicts", "block_history", "files", "audit")
-"""Tables in which the database itself refuses UPDATE and DELETE."""
+"""Tables in which the database itself refuses UPDATE and DELETE; of photos, those that no report names may go."""
