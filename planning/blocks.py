@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,32 +20,13 @@ import pandas as pd
 
 from geo.neighbours import adjacency
 from planning.contraction import PIECE, SPREAD, pieces, small_units
-from planning.cost import Prices
+from planning.effort import Effort
+from planning.fields import Fields, Rules
+from planning.quality import Bounds, weak
 from planning.search import join_units
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
-
-
-@dataclass(frozen=True)
-class Fields:
-    """What the search knows of n parcels and the m pairs that may be joined; row order is canonical.
-
-    area_m2, elevation_m [m, NaN unknown], minimum_m2: float64[n]; operator: int32[n], -1 unknown;
-    box_m: float64[n, 4], extent (u0, v0, u1, v1) in the field unit's own direction;
-    unit: int32[n], rows of one unit stand together; left, right: int32[m]; facing_m, ridge_m2: float64[m].
-    """
-
-    area_m2: Floats
-    elevation_m: Floats
-    minimum_m2: Floats
-    operator: Ints
-    box_m: Floats
-    unit: Ints
-    left: Ints
-    right: Ints
-    facing_m: Floats
-    ridge_m2: Floats
 
 
 EFFORT = (3, 5, 2)
@@ -57,13 +37,19 @@ CHUNK = 4000
 """Parcels handed to a thread at a time: short enough that a cancel is felt within a second or two."""
 
 
-@dataclass(frozen=True)
-class Rules:
-    """The hard rules and prices of one run. maximum_m2 [m²], max_step_m [m; inf without elevation]."""
-
-    maximum_m2: float
-    max_step_m: float
-    prices: Prices
+def solve(
+    fields: Fields,
+    can: npt.NDArray[np.bool_],
+    rules: Rules,
+    seed: int,
+    progress: Callable[[float], None] | None = None,
+    threads: int = 2,
+    effort: Effort = Effort.normal,
+) -> tuple[Ints, Bounds]:
+    """`join`, and the bounds that no other partition passes."""
+    labels = join(fields, can, rules, seed, progress, threads, effort)
+    worth = np.array([0.0, 0.5, 1.0, 2.0])
+    return labels, weak(fields, can, rules.prices, worth)
 
 
 def join(
@@ -73,6 +59,7 @@ def join(
     seed: int,
     progress: Callable[[float], None] | None = None,
     threads: int = 2,
+    effort: Effort = Effort.normal,
 ) -> Ints:
     """Block of each parcel, numbered by first row, -1 where it is in none: int32[n].
 

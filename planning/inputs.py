@@ -16,6 +16,7 @@ from geo.checking import Checked
 from geo.errors import ChigaiError
 from geo.reading import Loaded, Source
 from geo.schemas import Finding
+from planning.effort import Effort
 from planning.programme import Programme
 
 DEMO = "demo"
@@ -32,6 +33,7 @@ class Request:
     programme: str = "jixi-2020-8"
     overrides: Mapping[str, float] = field(default_factory=dict)
     seed: int = 1
+    effort: Effort = Effort.normal
 
 
 def read_and_check(

@@ -18,16 +18,16 @@ import shapely
 from geo import plans, schemas, terrain
 from geo.crossing import crossing
 from geo.errors import ChigaiError
-from geo.frames import boxes, directions
-from geo.neighbours import Neighbours, adjacency, field_units, neighbours
+from geo.frames import directions
+from geo.neighbours import Neighbours, field_units, neighbours
 from geo.outlines import outlines
 from geo.plans import Plan
 from geo.schemas import MU_M2
-from planning import tables
-from planning.blocks import Fields, Rules, join
+from planning import quality, tables
+from planning.effort import Effort
 from planning.inputs import Request, inputs_of, known_counties, name_of, read_and_check, together
+from planning.joining import joined
 from planning.programme import Parameters, Programme, load
-from planning.reach import reachable, reasons
 from planning.sites import sites
 
 __all__ = ["STAGES", "Request", "block_minimums", "plan_checked", "run"]
@@ -93,7 +93,9 @@ def run(request: Request, out: Path, progress: Progress | None = None) -> Plan:
 
     loaded, barriers, checked = read_and_check(request, clock.at)
     kept, strangers = known_counties(checked.parcels, programme, request.source.path)
-    plan = plan_checked(kept, barriers, request.dem, programme, parameters, request.seed, clock)
+    plan = plan_checked(
+        kept, barriers, request.dem, programme, parameters, request.seed, clock, request.effort
+    )
 
     clock.stage("write")
     more = schemas.findings_frame(strangers, kept.crs)
@@ -133,6 +135,7 @@ def plan_checked(
     parameters: Parameters,
     seed: int,
     clock: _Clock | None = None,
+    effort: Effort = Effort.normal,
 ) -> Plan:
     """Plan parcels that are checked already (valid, disjoint, projected metres, county known).
 
@@ -154,14 +157,16 @@ def plan_checked(
     clock.stage("blocks")
     angle = directions(geoms, parcels.field_unit.to_numpy())[parcels.field_unit.to_numpy()]
     minimum_mu = parcels.county.map(minimum).to_numpy(float)
-    label, could, why = _blocks(
-        parcels, nb, fenced, angle, minimum_mu, parameters, dem is not None, seed, clock.within
+    found = joined(
+        parcels, nb, fenced, angle, minimum_mu, parameters, dem is not None, seed, effort, clock.within
     )
+    label, could, why = found.label, found.could, found.why
 
     clock.stage("outlines")
     outline = outlines(geoms, label, nb, ~fenced, parameters.ridge_max_gap_m.value)
     label, outline = _large_enough(label, outline, minimum_mu)
     why[(label < 0) & (why == None)] = "left_over"  # noqa: E711 — elementwise
+    measured = found.units(label, parcels.field_unit.to_numpy())
     blocks, loads = tables.blocks_table(parcels, label, outline, nb, minimum_mu, parameters)
 
     clock.stage("sites")
@@ -194,13 +199,15 @@ def plan_checked(
         shares=tables.shares_table(parcels),
         findings=schemas.findings_frame([], parcels.crs),
         barriers=barriers,
-        more={"hauls": tables.hauls_table(loads, blocks, parcels)},
+        more={"hauls": tables.hauls_table(loads, blocks, parcels), "units": measured},
         meta={
             "chigai": importlib.metadata.version("chigai"),
             "programme": {"id": programme.id, "name_zh": programme.name_zh, "name_en": programme.name_en},
             "parameters": parameters.as_values(),
             "parameter_notes": parameters.notes(),
             "seed": seed,
+            "effort": str(effort),
+            "quality": quality.summary(measured),
             "versions": {
                 p: importlib.metadata.version(p) for p in ("geopandas", "shapely", "numba", "pyogrio")
             },
@@ -286,81 +293,6 @@ def _moved(nb: Neighbours, fenced: Bools, place: npt.NDArray[np.int32]) -> tuple
     return moved, fenced[order]
 
 
-def _blocks(
-    parcels: gpd.GeoDataFrame,
-    nb: Neighbours,
-    fenced: Bools,
-    angle: npt.NDArray[np.float64],
-    minimum_mu: npt.NDArray[np.float64],
-    parameters: Parameters,
-    earthwork: bool,
-    seed: int,
-    progress: Callable[[float], None],
-) -> tuple[npt.NDArray[np.int32], Bools, npt.NDArray[np.object_]]:
-    """Block of each parcel (-1 none), whether it could be in one, and why it is in none."""
-    n = len(parcels)
-    area = parcels.area_mu.to_numpy(float) * MU_M2
-    z = parcels.elevation_m.to_numpy(float)
-    refused = (parcels.consent == False).fillna(False).to_numpy(bool)  # noqa: E712 — null is no refusal
-    unlevelled = np.isnan(z) & earthwork
-    keys = ["county", "irrigation_district"] + (["village"] if parameters.same_village.value else [])
-    group = parcels.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
-    bordered = fenced | (group[nb.left] != group[nb.right])
-    open_pair = ~bordered & ~refused[nb.left] & ~refused[nb.right]
-    step = parameters.max_step_m.value + 1e-9 if earthwork else np.inf
-    flat = np.zeros(n) if not earthwork else np.nan_to_num(z)
-    apart = np.abs(flat[nb.left] - flat[nb.right]) > step
-    use = open_pair & ~apart & ~unlevelled[nb.left] & ~unlevelled[nb.right]
-
-    # parcels that may be joined directly or by way of others: smaller than a field unit, solved apart
-    cell = field_units(n, nb.left[use], nb.right[use])
-    order = np.argsort(cell, kind="stable")
-    place = np.empty(n, np.int32)
-    place[order] = np.arange(n, dtype=np.int32)
-    a, b = place[nb.left[use]], place[nb.right[use]]
-    operator = pd.factorize(parcels.operator, use_na_sentinel=True)[0].astype(np.int32)
-    fields = Fields(
-        area_m2=area[order],
-        elevation_m=flat[order],
-        minimum_m2=minimum_mu[order] * MU_M2,
-        operator=operator[order],
-        box_m=boxes(parcels.geometry.to_numpy(), angle)[order],
-        unit=cell[order],
-        left=np.minimum(a, b),
-        right=np.maximum(a, b),
-        facing_m=nb.facing_m[use],
-        ridge_m2=nb.ridge_m2[use],
-    )
-    ptr, nbr, edge = adjacency(n, fields.left, fields.right)
-    could = reachable(
-        fields.area_m2, fields.elevation_m, ptr, nbr, fields.ridge_m2[edge], fields.minimum_m2, step
-    )
-    could &= ~refused[order]
-    rules = Rules(
-        parameters.max_mu.value * MU_M2,
-        parameters.max_step_m.value if earthwork else np.inf,
-        tables.prices(parameters, earthwork),
-    )
-    label = np.full(n, -1, np.int32)
-    label[order] = join(fields, could, rules, seed, progress)
-    label[refused] = -1
-    label, could_there = _renumbered(label), np.zeros(n, bool)
-    could_there[order] = could
-    why = reasons(
-        loose=label < 0,
-        could=could_there,
-        refused=refused,
-        unlevelled=unlevelled,
-        area=area,
-        minimum=minimum_mu * MU_M2,
-        left=nb.left,
-        right=nb.right,
-        open_pair=open_pair,
-        fenced_pair=bordered,
-    )
-    return label, could_there, why
-
-
 def _large_enough(
     label: npt.NDArray[np.int32], outline: npt.NDArray[np.object_], minimum_mu: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.object_]]:
@@ -374,12 +306,6 @@ def _large_enough(
     enough = shapely.area(outline) / MU_M2 >= first - 1e-9
     number = np.where(enough, np.cumsum(enough) - 1, -1)
     return np.append(number, -1)[label].astype(np.int32), outline[enough]
-
-
-def _renumbered(label: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Labels numbered by their first row, -1 kept."""
-    codes, _ = pd.factorize(np.where(label >= 0, label, np.nan), use_na_sentinel=True)
-    return codes.astype(np.int32)
 
 
 def _crs_name(crs: pyproj.CRS) -> str:

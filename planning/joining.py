@@ -1,0 +1,130 @@
+"""Parcels, pairs and the programme's rules as arrays for the engine, and its answer back in the parcels' order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from geo.frames import boxes
+from geo.neighbours import Neighbours, adjacency, field_units
+from geo.schemas import MU_M2
+from planning import quality, tables
+from planning.blocks import solve
+from planning.effort import Effort
+from planning.fields import Fields, Rules
+from planning.parameters import Parameters
+from planning.reach import reachable, reasons
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Of each parcel: label int32[n] (block, -1 none), could bool[n] (be in one), why object[n] (it is in none).
+
+    The rest is what the engine worked with, in its own order of rows: order[i] is the parcel of its row i.
+    """
+
+    label: npt.NDArray[np.int32]
+    could: Bools
+    why: npt.NDArray[np.object_]
+    fields: Fields
+    rules: Rules
+    bounds: quality.Bounds
+    order: npt.NDArray[np.integer]
+
+    def units(self, label: npt.NDArray[np.int32], field_unit: npt.NDArray[np.integer]) -> pd.DataFrame:
+        """The quality of the field units (`quality.by_unit`) once the parcels lie in the blocks of `label`."""
+        rows = quality.by_part(self.fields, self.bounds, label[self.order], self.rules.prices)
+        return quality.by_unit(rows, field_unit[self.order])
+
+
+def joined(
+    parcels: gpd.GeoDataFrame,
+    nb: Neighbours,
+    fenced: Bools,
+    angle: npt.NDArray[np.float64],
+    minimum_mu: npt.NDArray[np.float64],
+    parameters: Parameters,
+    earthwork: bool,
+    seed: int,
+    effort: Effort,
+    progress: Callable[[float], None],
+) -> Joined:
+    """Join the parcels; angle: direction of each one's unit, minimum_mu: block minimum of each one's county.
+
+    fenced: bool[pairs], parted by a fixed barrier. Raises what `progress` raises (a cancel).
+    """
+    n = len(parcels)
+    area = parcels.area_mu.to_numpy(float) * MU_M2
+    z = parcels.elevation_m.to_numpy(float)
+    refused = (parcels.consent == False).fillna(False).to_numpy(bool)  # noqa: E712 — null is no refusal
+    unlevelled = np.isnan(z) & earthwork
+    keys = ["county", "irrigation_district"] + (["village"] if parameters.same_village.value else [])
+    group = parcels.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
+    bordered = fenced | (group[nb.left] != group[nb.right])
+    open_pair = ~bordered & ~refused[nb.left] & ~refused[nb.right]
+    step = parameters.max_step_m.value + 1e-9 if earthwork else np.inf
+    flat = np.zeros(n) if not earthwork else np.nan_to_num(z)
+    apart = np.abs(flat[nb.left] - flat[nb.right]) > step
+    use = open_pair & ~apart & ~unlevelled[nb.left] & ~unlevelled[nb.right]
+
+    # parcels that may be joined directly or by way of others: smaller than a field unit, solved apart
+    cell = field_units(n, nb.left[use], nb.right[use])
+    order = np.argsort(cell, kind="stable")
+    place = np.empty(n, np.int32)
+    place[order] = np.arange(n, dtype=np.int32)
+    a, b = place[nb.left[use]], place[nb.right[use]]
+    operator = pd.factorize(parcels.operator, use_na_sentinel=True)[0].astype(np.int32)
+    fields = Fields(
+        area_m2=area[order],
+        elevation_m=flat[order],
+        minimum_m2=minimum_mu[order] * MU_M2,
+        operator=operator[order],
+        box_m=boxes(parcels.geometry.to_numpy(), angle)[order],
+        unit=cell[order],
+        left=np.minimum(a, b),
+        right=np.maximum(a, b),
+        facing_m=nb.facing_m[use],
+        ridge_m2=nb.ridge_m2[use],
+    )
+    ptr, nbr, edge = adjacency(n, fields.left, fields.right)
+    could = reachable(
+        fields.area_m2, fields.elevation_m, ptr, nbr, fields.ridge_m2[edge], fields.minimum_m2, step
+    )
+    could &= ~refused[order]
+    rules = Rules(
+        parameters.max_mu.value * MU_M2,
+        parameters.max_step_m.value if earthwork else np.inf,
+        tables.prices(parameters, earthwork),
+    )
+    label = np.full(n, -1, np.int32)
+    found, bounds = solve(fields, could, rules, seed, progress, effort=effort)
+    label[order] = found
+    label[refused] = -1
+    label, could_there = _renumbered(label), np.zeros(n, bool)
+    could_there[order] = could
+    why = reasons(
+        loose=label < 0,
+        could=could_there,
+        refused=refused,
+        unlevelled=unlevelled,
+        area=area,
+        minimum=minimum_mu * MU_M2,
+        left=nb.left,
+        right=nb.right,
+        open_pair=open_pair,
+        fenced_pair=bordered,
+    )
+    return Joined(label, could_there, why, fields, rules, bounds, order)
+
+
+def _renumbered(label: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Labels numbered by their first row, -1 kept."""
+    codes, _ = pd.factorize(np.where(label >= 0, label, np.nan), use_na_sentinel=True)
+    return codes.astype(np.int32)
