@@ -63,7 +63,7 @@ def elevations(
         if len(rows) == 0:
             return out
         spot = place(model, cast(systems.Bounds, tuple(shapely.total_bounds(shapes[rows]))), crs)
-    parts = _parts(spot, shapes, rows)
+    parts = parts_of(spot, shapes, rows)
 
     def level(part: NDArray[np.int64]) -> NDArray[np.float64]:
         with rasterio.open(Path(dem).resolve(), driver=driver) as own:  # each thread reads by itself
@@ -158,7 +158,7 @@ def place(model: Any, bounds: systems.Bounds, crs: Any) -> Place:
     return Place(way, ~model.transform, model.height, model.width, threading.Lock())
 
 
-def _parts(spot: Place, shapes: NDArray[np.object_], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def parts_of(spot: Place, shapes: NDArray[np.object_], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Rows in groups that lie together, those off the raster left out."""
     box = shapely.bounds(shapes[rows])
     corners = np.concatenate([box[:, [0, 1]], box[:, [2, 1]], box[:, [2, 3]], box[:, [0, 3]]])
@@ -188,29 +188,41 @@ def _levels(
     model: Any, spot: Place, shapes: NDArray[np.object_], ridge_m: float, dem: str | Path
 ) -> NDArray[np.float64]:
     """Heights of parcels that lie together, from one window."""
-    points, at, ring = _flat(shrunk(shapes, ridge_m))
+    points, at, ring = corners(shrunk(shapes, ridge_m))
     points = spot.columns_rows(points)
     anchors = spot.columns_rows(shapely.get_coordinates(shapely.point_on_surface(shapes)))
-    least = np.floor(np.minimum(points.min(axis=0), anchors.min(axis=0))).astype(int) - 1
-    most = np.ceil(np.maximum(points.max(axis=0), anchors.max(axis=0))).astype(int) + 1
-    least, most = np.maximum(least, 0), np.minimum(most, [spot.width, spot.height])
-    wide, high = most - least
-    if wide <= 0 or high <= 0:
+    cells, least, scale = window(model, spot, shapes, np.concatenate([points, anchors]), dem)
+    if cells.size == 0:
         return np.full(len(shapes), np.nan)
-    box = shapely.bounds(shapes)
-    extent = np.ptp(spot.columns_rows(np.concatenate([box[:, :2], box[:, 2:]])).reshape(2, -1, 2), axis=0)
-    step = max(_thinned(extent), int(np.ceil(np.sqrt(wide * high / _MOST_CELLS))))
-    cells = heights(model, least, wide, high, step, dem)
-    scale = np.array([cells.shape[1] / wide, cells.shape[0] / high])
     found, count = medians((points - least) * scale, at, ring, cells)
     if (count == 0).any():
         bare = np.flatnonzero(count == 0)
-        points, at, ring = _flat(shapes[bare])
+        points, at, ring = corners(shapes[bare])
         points = (spot.columns_rows(points) - least) * scale
         found[bare], count[bare] = medians(points, at, ring, cells)
         bare = np.flatnonzero(count == 0)
         found[bare] = _between((anchors[bare] - least) * scale, cells)
     return found
+
+
+def window(
+    model: Any, spot: Place, shapes: NDArray[np.object_], points: NDArray[np.float64], dem: str | Path
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """The cells round points (column, row) of shapes that lie together: heights, first column and row, and the scale.
+
+    A point stands at (point - first) * scale in the heights; below 1 where a fine model is read thinned out.
+    The heights are empty where the points lie off the raster.
+    """
+    least = np.maximum(np.floor(points.min(axis=0)).astype(int) - 1, 0)
+    most = np.minimum(np.ceil(points.max(axis=0)).astype(int) + 1, [spot.width, spot.height])
+    wide, high = most - least
+    if wide <= 0 or high <= 0:
+        return np.empty((0, 0)), least, np.ones(2)
+    box = shapely.bounds(shapes)
+    extent = np.ptp(spot.columns_rows(np.concatenate([box[:, :2], box[:, 2:]])).reshape(2, -1, 2), axis=0)
+    step = max(_thinned(extent), int(np.ceil(np.sqrt(wide * high / _MOST_CELLS))))
+    cells = heights(model, least, wide, high, step, dem)
+    return cells, least, np.array([cells.shape[1] / wide, cells.shape[0] / high])
 
 
 def shrunk(shapes: NDArray[np.object_], ridge_m: float) -> NDArray[np.object_]:
@@ -249,7 +261,7 @@ def heights(
     return cast(NDArray[np.float64], found)
 
 
-def _flat(
+def corners(
     shapes: NDArray[np.object_],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Corners float64[k, 2], where each shape's begin int64[n + 1], and the ring of each corner int64[k]."""
@@ -262,46 +274,57 @@ def _flat(
 
 
 @kernel
-def medians(points, at, ring, heights):
-    """Median of the cells whose middles lie in each shape, by scan lines (even-odd over all its rings).
+def within(points, first, last, ring, heights, held, cuts):
+    """Heights of the cells whose middles lie in one shape, by scan lines (even-odd over all its rings).
 
-    points: float64[k, 2] as (column, row) of heights; at: int64[n + 1], where each shape's corners begin;
-    ring: int64[k], the closed ring that each corner belongs to; heights: float64[rows, columns], NaN: none.
-    Returns the medians float64[n], NaN where no cell has a height, and the number of cells int64[n].
+    points: float64[k, 2] as (column, row) of heights, first..last those of the shape; ring: int64[k], the closed
+    ring that each corner belongs to; heights: float64[rows, columns], NaN none; held, cuts: buffers.
+    Returns how many cells lie in it, how many of them have a height (the first of held), and the buffers.
+    """
+    count, kept = 0, 0
+    low, high = np.inf, -np.inf
+    for k in range(first, last):
+        low, high = min(low, points[k, 1]), max(high, points[k, 1])
+    if not (low < high):
+        return count, kept, held, cuts
+    for r in range(max(int(np.ceil(low - 0.5)), 0), min(int(np.floor(high - 0.5)), len(heights) - 1) + 1):
+        y = r + 0.5
+        m = 0
+        for k in range(first, last - 1):
+            if ring[k] != ring[k + 1] or (points[k, 1] > y) == (points[k + 1, 1] > y):
+                continue
+            if m == len(cuts):
+                cuts = np.concatenate((cuts, np.empty(m)))
+            share = (y - points[k, 1]) / (points[k + 1, 1] - points[k, 1])
+            cuts[m] = points[k, 0] + share * (points[k + 1, 0] - points[k, 0])
+            m += 1
+        cuts[:m].sort()
+        for k in range(0, m - 1, 2):
+            start = max(int(np.ceil(cuts[k] - 0.5)), 0)
+            stop = min(int(np.ceil(cuts[k + 1] - 0.5)), heights.shape[1])
+            for c in range(start, stop):
+                count += 1
+                if np.isnan(heights[r, c]):
+                    continue
+                if kept == len(held):
+                    held = np.concatenate((held, np.empty(kept)))
+                held[kept] = heights[r, c]
+                kept += 1
+    return count, kept, held, cuts
+
+
+@kernel
+def medians(points, at, ring, heights):
+    """Median of the cells whose middles lie in each shape; points, ring, heights as in `within`.
+
+    at: int64[n + 1], where each shape's corners begin. Returns the medians float64[n], NaN where no cell has a
+    height, and the number of cells int64[n].
     """
     n = len(at) - 1
     out, count = np.full(n, np.nan), np.zeros(n, np.int64)
     held, cuts = np.empty(1024), np.empty(64)
     for i in range(n):
-        low, high = np.inf, -np.inf
-        for k in range(at[i], at[i + 1]):
-            low, high = min(low, points[k, 1]), max(high, points[k, 1])
-        if not (low < high):
-            continue
-        kept = 0
-        for r in range(max(int(np.ceil(low - 0.5)), 0), min(int(np.floor(high - 0.5)), len(heights) - 1) + 1):
-            y = r + 0.5
-            m = 0
-            for k in range(at[i], at[i + 1] - 1):
-                if ring[k] != ring[k + 1] or (points[k, 1] > y) == (points[k + 1, 1] > y):
-                    continue
-                if m == len(cuts):
-                    cuts = np.concatenate((cuts, np.empty(m)))
-                share = (y - points[k, 1]) / (points[k + 1, 1] - points[k, 1])
-                cuts[m] = points[k, 0] + share * (points[k + 1, 0] - points[k, 0])
-                m += 1
-            cuts[:m].sort()
-            for k in range(0, m - 1, 2):
-                first = max(int(np.ceil(cuts[k] - 0.5)), 0)
-                last = min(int(np.ceil(cuts[k + 1] - 0.5)), heights.shape[1])
-                for c in range(first, last):
-                    count[i] += 1
-                    if np.isnan(heights[r, c]):
-                        continue
-                    if kept == len(held):
-                        held = np.concatenate((held, np.empty(kept)))
-                    held[kept] = heights[r, c]
-                    kept += 1
+        count[i], kept, held, cuts = within(points, at[i], at[i + 1], ring, heights, held, cuts)
         if kept:
             held[:kept].sort()
             out[i] = 0.5 * (held[(kept - 1) // 2] + held[kept // 2])
