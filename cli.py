@@ -17,6 +17,7 @@ import typer
 import cli_ledger
 import cli_people
 from geo.errors import ChigaiError
+from planning.effort import Effort
 from ui.terminal import Lang, Screen, guarded, language, print_counties, print_findings, print_stopped
 
 # Everything heavy (geopandas, numba, streamlit) is imported inside the verb that needs it, so that
@@ -271,6 +272,7 @@ def plan(
     ] = None,
     ridge_gap: Annotated[float | None, typer.Option(help="可拆田埂最宽，米 · widest ridge, m [1.5]")] = None,
     seed: Annotated[int, typer.Option(min=0, help="种子 · seed")] = 1,
+    effort: Annotated[Effort, typer.Option(help="快、常规、最好 · time against cost")] = Effort.normal,
 ) -> None:
     """规划并池。 Join the paddies into blocks and write a plan folder."""
     from geo import plans
@@ -286,6 +288,7 @@ def plan(
         programme=programme,
         overrides={name: value for name, value in given.items() if value is not None},
         seed=seed,
+        effort=effort,
     )
     if dem is None:
         screen.note(
@@ -373,10 +376,10 @@ def _adopt(folder: Path, home: Path) -> str:
 
 
 cli_ledger.register(app)
+cli_people.register(app)
 
 
 def main() -> None:
-cli_people.register(app)
     """Entry point of the `chigai` command."""
     app()
 
