@@ -167,11 +167,14 @@ class Desk:
         village: str | None = None,
         near: tuple[float, float] | None = None,
         limit: int | None = 50,
+        block_id: str | None = None,
     ) -> pd.DataFrame:
         """As nearby.find: the blocks of the person's counties."""
         self.require("see")
         mine = self.person.counties
-        return nearby.find(self.store, plan_id, counties=mine, village=village, near=near, limit=limit)
+        return nearby.find(
+            self.store, plan_id, counties=mine, village=village, near=near, limit=limit, block_id=block_id
+        )
 
     def villages(self, plan_id: str) -> pd.DataFrame:
         """As nearby.villages: of the person's counties."""
@@ -188,10 +191,25 @@ class Desk:
         self._require_somewhere("see_ledger")
         return seen.conflicts(self.store, self.person, plan_id=plan_id)
 
-    def verify(self) -> chain.Broken | None:
+    def verify(self, noted: chain.Head | None = None) -> chain.Broken | None:
         """As chain.verify."""
         self._require_somewhere("see_ledger")
-        return chain.verify(self.store)
+        return chain.verify(self.store, noted)
+
+    def head(self) -> chain.Head:
+        """The last event's number and hash: what one notes down to hold the ledger against later."""
+        self._require_somewhere("see_ledger")
+        with self.store.reading() as connection:
+            return chain.last(connection)
+
+    def photo_flags(self, plan_id: str, block_id: str) -> pd.DataFrame:
+        """As photos.flags, of those reports on a block whose photos the person may see."""
+        from tracking import photos
+
+        shown = self.events(plan_id=plan_id, block_id=block_id)
+        ids = shown.loc[shown["files"] != "[]", "id"]
+        found = photos.flags(self.store, plan_id, block_id)
+        return found[found["event_id"].isin(list(ids))]
 
     def export_ledger(
         self, kind: str = "xlsx", *, private: bool = False, lang: str = "zh", **filters: Any

@@ -32,14 +32,17 @@ def find(
     village: str | None = None,
     near: tuple[float, float] | None = None,
     limit: int | None = 50,
+    block_id: str | None = None,
 ) -> pd.DataFrame:
     """The plan's blocks with where they stand today; columns COLUMNS, by block_id, or by distance where `near`.
 
     counties: of these alone; None is all. near: longitude and latitude, degrees. lon, lat: a point inside the
     block. distance_m: from `near` to the block's outline, 0 inside it, within some promille up to 50 km; NaN
-    without `near`.
+    without `near`. block_id: this one alone, if it is there.
     """
     frame = states(store, plan_id=plan_id)
+    if block_id is not None:
+        frame = frame[frame["block_id"] == block_id]
     if counties is not None:
         frame = frame[frame["county"].isin(list(counties))]
     if village is not None:
