@@ -27,6 +27,7 @@ KEPT = 3
 _ID = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$")
 _SEVERITY_RANK = {"error": 3.0, "warning": 2.0, "info": 1.0}
 BLOCK_COLUMNS = [
+    "row",
     "block_id",
     "county",
     "irrigation_district",
@@ -89,6 +90,7 @@ class PlanMap:
             frame["state"] = np.where(
                 meets, np.where(frame["site_id"].isin(good), "site", "site_small"), "below"
             )
+            frame["row"] = np.arange(len(frame))
             frame["step_m"] = (frame["elevation_max_m"] - frame["elevation_min_m"]).round(3)
             frame = _rounded(frame, {"area_mu": 3, "cut_m3": 1, "cost_yuan": 0, "gained_mu": 3})
             return tiles.layer(frame, BLOCK_COLUMNS, size="area_mu", shift=self.shift)
@@ -100,7 +102,9 @@ class PlanMap:
             frame = _rounded(self._sites, {"area_mu": 1, "cost_yuan": 0})
             frame["state"] = np.where(frame["meets_minimum"].to_numpy(bool), "site", "site_small")
             frame["geometry"] = frame.geometry.representative_point()
+            frame["row"] = np.arange(len(frame))
             columns = [
+                "row",
                 "site_id",
                 "county",
                 "irrigation_district",

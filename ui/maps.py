@@ -45,12 +45,12 @@ def plan_map_url(
     """
     wishes = [f"county={quote(county, safe='')}"] if county else []
     mark = "#" + "&".join([*wishes, "close"] if close else wishes) if wishes or close else ""
-    return f"{ROOT}/map/plan/{quote(plan_id, safe='')}?lang={_lang(lang)}&view={view}{mark}"
+    return f"{ROOT}/map/plan/{quote(plan_id, safe='')}?lang={lang_of(lang)}&view={view}{mark}"
 
 
 def findings_map_url(upload_id: str, lang: str = "zh") -> str:
     """Address of the map of an upload's findings for st.iframe."""
-    return f"{ROOT}/map/upload/{quote(upload_id, safe='')}?lang={_lang(lang)}"
+    return f"{ROOT}/map/upload/{quote(upload_id, safe='')}?lang={lang_of(lang)}"
 
 
 class _Start(JSCSSMixin, MacroElement):
@@ -83,16 +83,16 @@ def plan_page(plan_id: str, lang: str, view: View) -> mappages.Page:
     """The map of a plan, drawn once per plan, language, view and settings. Raises ChigaiError without a plan."""
     settings = current()
     data = mapdata.plan(plan_id, settings.shifted)
-    key = ("plan", plan_id, mapdata.version(data), _lang(lang), view, settings.model_dump_json())
-    return mappages.kept(key, lambda: _draw_plan(data, plan_id, _lang(lang), view, settings), settings)
+    key = ("plan", plan_id, mapdata.version(data), lang_of(lang), view, settings.model_dump_json())
+    return mappages.kept(key, lambda: _draw_plan(data, plan_id, lang_of(lang), view, settings), settings)
 
 
 def findings_page(upload_id: str, lang: str) -> mappages.Page:
     """The map of an upload's findings. Raises ChigaiError without such an upload."""
     settings = current()
     data = mapdata.upload(upload_id, settings.shifted)
-    key = ("upload", upload_id, mapdata.version(data), _lang(lang), "", settings.model_dump_json())
-    return mappages.kept(key, lambda: _draw_findings(data, upload_id, _lang(lang), settings), settings)
+    key = ("upload", upload_id, mapdata.version(data), lang_of(lang), "", settings.model_dump_json())
+    return mappages.kept(key, lambda: _draw_findings(data, upload_id, lang_of(lang), settings), settings)
 
 
 def warm() -> None:
@@ -104,7 +104,8 @@ def warm() -> None:
             len(data.sites.geoms)
 
 
-def _lang(lang: str) -> Literal["zh", "en"]:
+def lang_of(lang: str) -> Literal["zh", "en"]:
+    """The language that an address asks for; Chinese unless it is English."""
     return "en" if lang == "en" else "zh"
 
 
@@ -141,11 +142,11 @@ def _draw_plan(data: mapdata.PlanMap, plan_id: str, lang: str, view: View, setti
         ],
         "close": next(iter(close_ups.values()), None),
         "close_in": next(iter(close_ups), ""),
-        "box": _whole(data),
+        "box": whole(data),
         "layers": layers,
     }
     groups = ["counties", "footprint", *layers]
-    return _render(config, base, groups, shown, words, lang, mapdata.version(data), settings)
+    return render(config, base, groups, shown, words, lang, mapdata.version(data), settings)
 
 
 def _draw_findings(data: mapdata.UploadMap, upload_id: str, lang: str, settings: Settings) -> str:
@@ -163,12 +164,12 @@ def _draw_findings(data: mapdata.UploadMap, upload_id: str, lang: str, settings:
         "layers": layers,
     }
     shown = [("", {"upload", "findings"})]
-    return _render(
+    return render(
         config, base, ["counties", "footprint", *layers], shown, words, lang, mapdata.version(data), settings
     )
 
 
-def _render(
+def render(
     config: dict[str, Any],
     base: str,
     keys: list[str],
@@ -178,7 +179,11 @@ def _render(
     version: str,
     settings: Settings,
 ) -> str:
-    """The page's HTML: one map, or two that move together, with a group per layer and its switch."""
+    """The page's HTML: one map, or two that move together, with a group per layer and its switch.
+
+    config: what the script is told; base: address of the data, keys: the groups from below, shown: of each map
+    the title and the groups that are on, words: every text of the map, version: mark of the data.
+    """
     # another version or datum is another address, so that no browser shows what it has kept
     asked = f".geojson?v={version}{'g' if settings.shifted else ''}&"
     for key, spec in config["layers"].items():
@@ -257,6 +262,8 @@ def _looks(lang: str) -> dict[str, dict[str, dict[str, str]]]:
     """Colour, hatch and name of every state, as the script wants them."""
     books = {
         "targets": palette.TARGETS,
+        "progress": palette.PROGRESS,
+        "work": palette.WORK,
         "blocks": palette.BLOCKS,
         "why": palette.REASONS,
         "rest": {"rest": palette.REST},
@@ -363,7 +370,7 @@ def county_facts(standing: targets.Standing, county: Mapping[str, Any], lang: st
     return facts
 
 
-def _whole(data: mapdata.PlanMap) -> tiles.Box:
+def whole(data: mapdata.PlanMap) -> tiles.Box:
     """What the map shows first: the counties where there are several, else where the paddies lie."""
     if len(data.counties) > 1 and data.at_home:
         mine = data.outlines[data.outlines["adcode"].isin(list(data.counties))]

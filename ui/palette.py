@@ -42,7 +42,28 @@ TARGETS: dict[str, Look] = {
     "no_target": Look("#A9B0B5", "plain", "–", "无任务", "no target"),
     "no_data": Look("#8C8C8C", "empty", "◌", "方案中没有地块", "no parcels in the plan"),
 }
-"""State of a county's target, by tracking.targets.State."""
+"""State of a county's target in a plan, by tracking.targets.State."""
+
+PROGRESS: dict[str, Look] = {
+    "reached": Look("#0072B2", "plain", "●", "已完成", "reached"),
+    "on_course": Look("#56B4E9", "lines", "◐", "进度正常", "on course"),
+    "at_risk": Look("#E69F00", "plain", "▲", "有风险", "at risk"),
+    "missed": Look("#D55E00", "cross", "✕", "未完成", "missed"),
+    "no_target": Look("#A9B0B5", "plain", "–", "无任务", "no target"),
+}
+"""State of a county's target in the fields, by tracking.forecast.State."""
+
+WORK: dict[str, Look] = {
+    "planned": Look("#EFEBDD", "plain", "○", "未开工", "not started"),
+    "started": Look("#E69F00", "plain", "◔", "施工中", "under way"),
+    "returned": Look("#D55E00", "cross", "↩", "初验退回", "returned by the check"),
+    "finished": Look("#8FCBEF", "plain", "◑", "已完工", "finished"),
+    "checked": Look("#3C96D2", "plain", "◕", "初验合格", "passed the check"),
+    "accepted": Look("#0A5C94", "plain", "●", "已验收", "accepted"),
+    "mapped": Look("#06304F", "plain", "◉", "已上图", "on the map"),
+    "withdrawn": Look("#8C8C8C", "empty", "◌", "已移出方案", "no longer in the plan"),
+}
+"""How far the work on a block is, by tracking.rules.STATES; one that is approved has not been started either."""
 
 BLOCKS: dict[str, Look] = {
     "site": Look(

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from geo import tiles
 from geo.errors import ChigaiError
-from ui import assets, mapdata, mappages, maps
+from ui import assets, mapdata, mappages, maps, state_routes
 from ui.settings import current
 
 _SAFE = {
@@ -46,6 +46,7 @@ def routes() -> list[Route]:
         Route(f"{maps.ROOT}/map/upload/{{id}}", _guarded(_findings_page)),
         Route(f"{maps.ROOT}/data/plan/{{id}}/{{layer}}.geojson", _guarded(_plan_data)),
         Route(f"{maps.ROOT}/data/upload/{{id}}/{{layer}}.geojson", _guarded(_upload_data)),
+        *state_routes.routes(),
     ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ui import text_people, text_targets
+
 LANGUAGES = ("zh", "en")
 
 # fmt: off
@@ -313,6 +315,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "plan.created": ("作出时间", "Made at"),
 }
 # fmt: on
+TEXTS |= text_targets.TEXTS
+TEXTS |= text_people.TEXTS
 
 
 @dataclass(frozen=True)

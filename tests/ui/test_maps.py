@@ -79,7 +79,7 @@ def test_folium_itself_is_left_as_it_was(home: Path) -> None:
 
 def test_a_page_is_drawn_once_and_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = maps.plan_page("probe", "zh", "after")
-    monkeypatch.setattr(maps, "_render", lambda *a, **k: pytest.fail("drawn anew"))
+    monkeypatch.setattr(maps, "render", lambda *a, **k: pytest.fail("drawn anew"))
     assert maps.plan_page("probe", "zh", "after") is first
     mappages._pages.clear()
     assert maps.plan_page("probe", "zh", "after") == first
@@ -88,7 +88,7 @@ def test_a_page_is_drawn_once_and_kept(home: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_newest_plan_is_drawn_before_anybody_asks(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     maps.warm()
-    monkeypatch.setattr(maps, "_render", lambda *a, **k: pytest.fail("drawn anew"))
+    monkeypatch.setattr(maps, "render", lambda *a, **k: pytest.fail("drawn anew"))
     assert maps.plan_page("probe", "zh", "after").html
 
 
@@ -200,7 +200,7 @@ def test_paddies_outside_every_outline_are_shown_without_counties(home: Path) ->
     away = data.outlines.assign(geometry=data.outlines.geometry.translate(8, -9))
     data.__dict__["outlines"] = away
     assert maps._counties(data, "zh") is None
-    assert maps._whole(data) == data.blocks.extent
+    assert maps.whole(data) == data.blocks.extent
 
 
 def test_findings_are_named_and_placed(home: Path) -> None:
