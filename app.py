@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
 from streamlit import config
 
 from geo import plans
 from tracking import jobs
-from ui import maps
+from ui import maps, settings
+from ui.guard import Guard
 from ui.routes import routes
 
 # the settings lie beside this file, whatever folder the server is started from
@@ -28,4 +30,11 @@ async def _started(_: Any) -> AsyncIterator[None]:
     yield
 
 
-app = st.App(Path(__file__).with_name("ui") / "main.py", routes=routes(), lifespan=_started)
+_how = settings.sign_in()
+app = st.App(
+    Path(__file__).with_name("ui") / "main.py",
+    routes=routes(),
+    middleware=[Middleware(Guard)],
+    secrets=None if _how is None else _how.secrets(),
+    lifespan=_started,
+)

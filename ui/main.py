@@ -1,17 +1,42 @@
-"""The frame around every page: language, navigation, look. Run on each visit by app.py."""
+"""The frame around every page: who is signed in, language, navigation, look. Run on each visit by app.py."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
-from ui import parts
+from geo.errors import ChigaiError
+from tracking.desk import Desk
+from tracking.sessions import SignedOutError
+from ui import door, parts, sign_in
 from ui.text import LANGUAGES, Words
 
 HERE = Path(__file__).parent
-PAGES = {"overview": "overview.py", "parcels": "parcels.py", "plan": "plan.py"}
 ICON = HERE / "static" / "icon.svg"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A page in the navigation: its file, and who finds it there."""
+
+    file: str
+    open_to: Callable[[Desk], bool]
+
+
+def somewhere(*actions: str) -> Callable[[Desk], bool]:
+    """Open to whoever may do one of these in any county."""
+    return lambda desk: any(desk.somewhere(action) for action in actions)
+
+
+PAGES = {
+    "overview": Entry("overview.py", somewhere("see")),
+    "parcels": Entry("parcels.py", somewhere("plan")),
+    "plan": Entry("plan.py", somewhere("see")),
+    "people": Entry("people.py", lambda desk: desk.may("manage_users")),
+}
 
 
 def language() -> str:
@@ -28,11 +53,20 @@ def main() -> None:
     st.set_page_config(
         page_title=t("app.name"), page_icon=str(ICON), layout="wide", initial_sidebar_state="auto"
     )
+    desk, refusal = _who()
+    # a page that is not for this person keeps its address, so that we say so and not Streamlit
     page = st.navigation(
         [
-            st.Page(HERE / file, title=t(f"{name}.title"), url_path=name, default=name == "overview")
-            for name, file in PAGES.items()
-        ]
+            st.Page(
+                HERE / entry.file,
+                title=t(f"{name}.title"),
+                url_path=name,
+                default=name == "overview",
+                visibility="visible" if desk is not None and entry.open_to(desk) else "hidden",
+            )
+            for name, entry in PAGES.items()
+        ],
+        position="hidden" if desk is None else "sidebar",
     )
     parts.style()
     with st.sidebar:
@@ -40,10 +74,27 @@ def main() -> None:
         st.segmented_control(
             t("app.language"), LANGUAGES, default=lang, key="switch", format_func=t.language, required=True
         )
+        if desk is not None:
+            door.way_out(desk, t)
     if st.query_params.get("lang", LANGUAGES[0]) != lang:
         st.query_params["lang"] = lang
     with parts.refusals(t):
-        page.run()
+        if isinstance(refusal, SignedOutError):
+            door.way_in(refusal, t)
+        elif refusal is not None:
+            raise refusal
+        elif desk is not None and PAGES[page.url_path or "overview"].open_to(desk):
+            page.run()
+        else:
+            door.not_here(t)
+
+
+def _who() -> tuple[Desk | None, ChigaiError | None]:
+    """The desk of whoever looks, or why there is none."""
+    try:
+        return sign_in.desk(), None
+    except ChigaiError as error:
+        return None, error
 
 
 main()

@@ -14,7 +14,18 @@ from tracking import figures, jobs, targets
 from ui import map_text, palette, text
 
 UI = Path(text.__file__).parent
-PAGES = ("main", "overview", "parcels", "plan", "plan_form", "parts", "progress", "reading_form")
+PAGES = (
+    "door",
+    "main",
+    "overview",
+    "parcels",
+    "parts",
+    "people",
+    "plan",
+    "plan_form",
+    "progress",
+    "reading_form",
+)
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 JOB_STATES = ("queued", "running", "failed", "cancelled", "broken_off")
 
