@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import cli_db
 import cli_ledger
 import cli_people
 from geo.errors import ChigaiError
@@ -376,6 +377,7 @@ def _adopt(folder: Path, home: Path) -> str:
 
 
 cli_ledger.register(app)
+cli_db.register(app)
 cli_people.register(app)
 
 

@@ -1,4 +1,4 @@
-"""The verbs of the `chigai` command that follow the work: targets, report, ledger, db, and the demo's season."""
+"""The verbs of the `chigai` command that follow the work: targets, report, ledger, and the demo's season."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ PROGRAMME = "jixi-2020-8"
 
 report = typer.Typer(no_args_is_help=True, help="填报。 Report what was done.")
 ledger = typer.Typer(no_args_is_help=True, help="台账。 The ledger of reports.")
-db = typer.Typer(no_args_is_help=True, help="数据库。 The database.")
 
 Rules = Annotated[str, typer.Option("--programme", help="方案规则：名称或文件 · name or file of the rules")]
 Plan = Annotated[
@@ -39,7 +38,6 @@ def register(app: typer.Typer) -> None:
     app.command()(targets)
     app.add_typer(report, name="report")
     app.add_typer(ledger, name="ledger")
-    app.add_typer(db, name="db")
 
 
 def opened() -> Store:
@@ -325,55 +323,3 @@ def verify(ctx: typer.Context) -> None:
         f"台账完好：{head.seq} 条，末条 {head.hash}",
         f"The ledger is whole: {head.seq} events, head {head.hash}",
     )
-
-
-@db.command("upgrade")
-@guarded
-def upgrade(ctx: typer.Context) -> None:
-    """建立或升级数据库。 Make the database, or bring it to what this chigai needs."""
-    from tracking.store import Store
-
-    step = Store().upgrade()
-    ctx.obj.say(f"数据库结构：{step}", f"The database's schema is {step}")
-
-
-@db.command("backup")
-@guarded
-def backup(
-    ctx: typer.Context, file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="写到哪里 · where to")]
-) -> None:
-    """备份（含个人信息，请妥善保管）。 Back up into one file, which either kind of database takes; it names people."""
-    from tracking import backup as backups
-
-    saved = backups.backup(opened(), file)
-    count = saved.rows.get("events", 0)
-    ctx.obj.say(
-        f"已备份 {count} 条台账到 {file}，sha256 {saved.sha256}",
-        f"{count} events backed up to {file}, sha256 {saved.sha256}",
-    )
-
-
-@db.command("restore")
-@guarded
-def restore(
-    ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE.zip", help="备份文件 · a backup")],
-    replace: Annotated[
-        bool, typer.Option("--replace", help="覆盖现有数据 · in the place of what is there")
-    ] = False,
-) -> None:
-    """恢复备份，SQLite 与 PostgreSQL 可互换。 Restore a backup, from SQLite or PostgreSQL into either."""
-    from tracking import backup as backups
-    from tracking.store import Store
-
-    store = Store()
-    if store.version() is None:
-        store.upgrade()
-    done = backups.restore(file, store, replace=replace)
-    count = done.rows.get("events", 0)
-    ctx.obj.say(f"已恢复 {count} 条台账", f"{count} events restored")
-    if done.broken is not None:
-        ctx.obj.note(
-            f"备份时台账已在第 {done.broken.seq} 条处断开：{done.broken.zh}",
-            f"Its ledger was broken at event {done.broken.seq} already: {done.broken.en}",
-        )

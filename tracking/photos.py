@@ -120,14 +120,19 @@ def put(home: Path, sha: str, content: bytes) -> None:
         for folder in (place.parent, place.parent.parent):
             _flush(folder)
     except OSError as error:
-        raise ChigaiError(
-            f"照片无法保存：{error.strerror}。",
-            f"The photo cannot be kept: {error.strerror}.",
-            do_zh="请检查数据文件夹的权限和剩余空间。",
-            do_en="check who may write to the data folder, and the space left.",
-        ) from error
+        raise _unwritten(error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _unwritten(error: OSError) -> ChigaiError:
+    return ChigaiError(
+        f"照片无法保存：{error.strerror}。",
+        f"The photo cannot be kept: {error.strerror}.",
+        do_zh="请检查数据文件夹的权限和剩余空间。",
+        do_en="check who may write to the data folder, and the space left.",
+    )
 
 
 def _flush(folder: Path) -> None:
@@ -147,8 +152,11 @@ def held(home: Path, alone: bool = False) -> Iterator[None]:
         yield
         return
     folder = Path(home) / "files"
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise _unwritten(error) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         yield
