@@ -73,6 +73,8 @@ class Parameters(Model):
     same_village: Switch
     ridge_width_m: Parameter
     earthwork_yuan_per_m3: Parameter
+    plough_layer_m: Parameter
+    topsoil_yuan_per_m3: Parameter
     ridge_yuan_per_m: Parameter
     shape_yuan_per_mu: Parameter
     operator_yuan: Parameter

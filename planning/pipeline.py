@@ -29,6 +29,7 @@ from planning.inputs import Request, inputs_of, known_counties, name_of, read_an
 from planning.joining import joined
 from planning.programme import Parameters, Programme, load
 from planning.sites import sites
+from planning.works import works_table
 
 __all__ = ["STAGES", "Request", "block_minimums", "plan_checked", "run"]
 
@@ -168,6 +169,7 @@ def plan_checked(
     why[(label < 0) & (why == None)] = "left_over"  # noqa: E711 — elementwise
     measured = found.units(label, parcels.field_unit.to_numpy())
     blocks, loads = tables.blocks_table(parcels, label, outline, nb, minimum_mu, parameters)
+    works = works_table(parcels, blocks, label, dem, parameters)
 
     clock.stage("sites")
     ids = np.array([*blocks.block_id, None], dtype=object)
@@ -199,7 +201,7 @@ def plan_checked(
         shares=tables.shares_table(parcels),
         findings=schemas.findings_frame([], parcels.crs),
         barriers=barriers,
-        more={"hauls": tables.hauls_table(loads, blocks, parcels), "units": measured},
+        more={"hauls": tables.hauls_table(loads, blocks, parcels), "units": measured, "works": works},
         meta={
             "chigai": importlib.metadata.version("chigai"),
             "programme": {"id": programme.id, "name_zh": programme.name_zh, "name_en": programme.name_en},
