@@ -29,7 +29,7 @@ def write_gpkg(out: Outgoing, path: Path) -> None:
             layer_options={"DESCRIPTION": f"{zh} | {en}"},
             use_arrow=False,
         )
-        _counted(path, name, len(frame))
+        counted(path, name, len(frame))
 
 
 def write_geojson(out: Outgoing, path: Path) -> None:
@@ -44,7 +44,7 @@ def write_geojson(out: Outgoing, path: Path) -> None:
         geometry_type="Polygon",
         layer_options={"RFC7946": "YES", "DESCRIPTION": f"{zh} | {en}"},
     )
-    _counted(path, "blocks", len(blocks))
+    counted(path, "blocks", len(blocks))
 
 
 def write_shp(out: Outgoing, path: Path) -> None:
@@ -83,7 +83,7 @@ def _shapefiles(out: Outgoing, paths: dict[str, Path], fields: Path) -> list[Pat
             encoding="UTF-8",
             geometry_type=TYPES[name],
         )
-        _counted(paths[name], None, len(frame))
+        counted(paths[name], None, len(frame))
         made += sorted(paths[name].parent.glob(f"{paths[name].stem}.*"))
     text = [*out.about(), ""]
     for name, frame in out.layers.items():
@@ -97,7 +97,7 @@ def _shapefiles(out: Outgoing, paths: dict[str, Path], fields: Path) -> list[Pat
     return [*made, fields]
 
 
-def _counted(path: Path, layer: str | None, wanted: int) -> None:
+def counted(path: Path, layer: str | None, wanted: int) -> None:
     """Raise ChigaiError unless the layer as written holds every row: a full disk can cut it short."""
     found = pyogrio.read_info(path, layer=layer, force_feature_count=True)["features"]
     if found != wanted:

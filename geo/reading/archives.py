@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import zipfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from geo.errors import ChigaiError
@@ -59,15 +60,15 @@ def _checked(name: str, archive: str) -> PurePosixPath:
     return PurePosixPath(*[p for p in parts if p not in ("", ".")] or ["_"])
 
 
-def unpack(path: Path, folder: Path) -> None:
-    """Writes the data files of a zip into folder (made here).
+def unpack(path: Path, folder: Path, wanted: Collection[str] = _WANTED) -> None:
+    """Writes the data files of a zip into folder (made here). wanted: their suffixes, in lower case.
 
     Raises ChigaiError, before anything is written, for names that leave the folder, links, passwords, more than
     MAX_ENTRIES members, more than MAX_BYTES, or a packing ratio that only a bomb has.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = _plan(archive, path.name)
+            members = _plan(archive, path.name, wanted)
             folder.mkdir(parents=True)
             for info, target in members:
                 place = folder / target
@@ -87,7 +88,9 @@ def unpack(path: Path, folder: Path) -> None:
         ) from error
 
 
-def _plan(archive: zipfile.ZipFile, name: str) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
+def _plan(
+    archive: zipfile.ZipFile, name: str, wanted: Collection[str]
+) -> list[tuple[zipfile.ZipInfo, PurePosixPath]]:
     infos = archive.infolist()
     if len(infos) > MAX_ENTRIES:
         raise _refuse(name, f"成员多达 {len(infos):,} 个", f"it has {len(infos):,} members")
@@ -115,7 +118,7 @@ def _plan(archive: zipfile.ZipFile, name: str) -> list[tuple[zipfile.ZipInfo, Pu
             raise _refuse(name, "有密码", "it has a password")
         in_gdb = any(p.lower().endswith(".gdb") for p in target.parts[:-1])
         hidden = target.name.startswith(".") or "__MACOSX" in target.parts
-        if hidden or not (in_gdb or target.suffix.lower() in _WANTED):
+        if hidden or not (in_gdb or target.suffix.lower() in wanted):
             continue
         if not in_gdb:
             # GDAL looks for a shapefile's parts in lower case

@@ -1,0 +1,182 @@
+"""How a village's package looks on a phone: its layers, words, colours, and the form that the crew fills."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyproj import CRS
+
+from geo.export import qgis
+from geo.export.qgis import Field, Group, Layer, Look, Relation
+from tracking.rules import STATE_ZH, STATES, ZH
+
+GEOPACKAGE = "blocks.gpkg"
+PROJECT = "project.qgs"
+PHOTOS = "DCIM"
+"""Where QField puts photos: the one folder that it takes along by itself."""
+KINDS = ("started", "progress", "finished")
+"""What a crew reports from a package. Who checks and accepts does so where the sign-in says who it is."""
+
+STATE_COLOURS = {
+    "planned": ("#FFFFFF", "solid"), "approved": ("#F0E442", "solid"), "started": ("#E69F00", "solid"),
+    "finished": ("#56B4E9", "solid"), "checked": ("#0072B2", "solid"), "returned": ("#D55E00", "b_diagonal"),
+    "accepted": ("#009E73", "solid"), "mapped": ("#004D40", "solid"),
+}  # fmt: skip
+"""Fill and pattern of each state, told apart without red and green alone (Okabe and Ito, 2008)."""
+KIND_COLOURS = {"started": "#E69F00", "progress": "#CC79A7", "finished": "#0072B2"}
+BARRIERS = {
+    "main_canal": ("干渠", "#003F6B", 1.4), "branch_canal": ("支渠", "#14588C", 1.1),
+    "lateral_canal": ("斗渠", "#3A7CB8", 0.8), "field_canal": ("农渠", "#6FA3D2", 0.6),
+    "ditch": ("毛渠", "#9CC3E4", 0.5), "drain": ("排水沟", "#6B7FA3", 0.6), "road": ("道路", "#5C5248", 1.0),
+    "shelterbelt": ("林带", "#2E6B4F", 1.0), "village": ("村庄", "#8A6F5A", 0.6), "other": ("其他", "#777777", 0.5),
+}  # fmt: skip
+"""Name, colour and width (mm) of what lies between parcels."""
+NOW = "format_date(now(),'yyyy-MM-ddTHH:mm:ss')"
+"""The phone's own clock as text: a time column would be written as if it were UTC by some programs."""
+
+BLOCKS = Layer(
+    "blocks",
+    "大池",
+    "Polygon",
+    (
+        Field("block_id", "大池编号", editable=False),
+        Field("village", "村", editable=False),
+        Field("site_id", "示范点", editable=False),
+        Field("area_mu", "面积（亩）", editable=False),
+        Field("level_m", "设计高程（m）", editable=False),
+        Field("state", "状态", "ValueMap", qgis.value_map({s: STATE_ZH[s] for s in STATES}), editable=False),
+        Field("done_mu", "已完成（亩）", editable=False),
+        Field("last_report", "最近上报", editable=False),
+        Field("version", "版本", editable=False),
+    ),
+    tuple(
+        Look(colour, STATE_ZH[s], s, style, opacity=0.75, width=0.5)
+        for s, (colour, style) in STATE_COLOURS.items()
+    ),
+    by="state",
+    label="\"block_id\" || '\\n' || format_number(\"area_mu\", 1) || ' 亩'",
+    form=(
+        Group(
+            "",
+            (
+                "block_id",
+                "state",
+                "area_mu",
+                "done_mu",
+                "level_m",
+                "village",
+                "site_id",
+                "last_report",
+                "version",
+            ),
+        ),
+    ),
+    shows='"block_id"',
+    relations=("reports_of_block",),
+)
+PARCELS = Layer(
+    "parcels",
+    "池块（现状）",
+    "Polygon",
+    (Field("block_id", "大池编号", editable=False), Field("area_mu", "面积（亩）", editable=False)),
+    (Look("#F3DDAE", outline="#B9A67C", width=0.2),),
+    shows='"area_mu"',
+)
+_KIND_OF_BARRIER = Field(
+    "kind", "类别", "ValueMap", qgis.value_map({k: v[0] for k, v in BARRIERS.items()}), editable=False
+)
+BARRIER_LINES = Layer(
+    "barriers",
+    "渠沟路林",
+    "Line",
+    (_KIND_OF_BARRIER,),
+    tuple(Look(colour, zh, kind, width=mm) for kind, (zh, colour, mm) in BARRIERS.items()),
+    by="kind",
+    shows='"kind"',
+)
+BARRIER_AREAS = Layer(
+    "barrier_areas",
+    "渠沟路林（面）",
+    "Polygon",
+    (_KIND_OF_BARRIER,),
+    tuple(Look(colour, zh, kind, opacity=0.6) for kind, (zh, colour, _) in BARRIERS.items()),
+    by="kind",
+    shows='"kind"',
+)
+
+
+def reports(plan_id: str) -> Layer:
+    """The table that the crew fills: a point where somebody stands, which finds its block by itself."""
+    here = f"aggregate({qgis.quoted(BLOCKS.title)}, 'min', \"block_id\", intersects($geometry, geometry(@parent)))"
+    seen = f"attribute(get_feature({qgis.quoted(BLOCKS.title)}, 'block_id', \"block_id\"), 'version')"
+    name = f"'{PHOTOS}/' || left(\"uuid\", 8) || '_' || format_date(now(), 'yyyyMMddhhmmsszzz') || '.{{extension}}'"
+    return Layer(
+        "reports",
+        "上报",
+        "Point",
+        (
+            Field("uuid", "记录号", "Hidden", default="uuid('WithoutBraces')"),
+            Field("plan_id", "方案", "Hidden", default=qgis.quoted(plan_id)),
+            Field(
+                "block_id", "大池", "ValueRelation", qgis.value_relation(BLOCKS, "block_id", "block_id"),
+                default=here, required=True, says="请选择大池",
+            ),
+            Field("block_version", "大池版本", "Hidden", default=seen, on_update=True),
+            Field(
+                "kind", "做了什么", "ValueMap", qgis.value_map({k: ZH[k] for k in KINDS}),
+                required=True, says="请选择开工、进度或完工",
+            ),
+            Field(
+                "happened", "时间", "DateTime",
+                {
+                    "allow_null": False, "calendar_popup": True, "display_format": "yyyy-MM-dd HH:mm",
+                    "field_format": "yyyy-MM-ddTHH:mm:ss", "field_format_overwrite": True,
+                    "field_iso_format": False,
+                },
+                default=NOW, required=True, says="请填写时间",
+            ),
+            Field(
+                "done_mu", "累计完成（亩）", rule="\"kind\" <> 'progress' or coalesce(\"done_mu\", -1) >= 0",
+                says="填从开工到现在一共完成多少亩",
+            ),
+            Field("note", "备注", settings={"IsMultiline": True}),
+            Field("photo", "照片", "ExternalResource", qgis.attachment()),
+            Field("sent_by", "填报人", keep_last=True),
+        ),
+        tuple(Look(KIND_COLOURS[k], ZH[k], k, outline="#FFFFFF", size=4.0) for k in KINDS),
+        by="kind",
+        form=(
+            Group("", ("kind", "block_id")),
+            Group("进度", ("done_mu",), "\"kind\" = 'progress'"),
+            Group("", ("photo", "note", "sent_by", "happened")),
+        ),
+        shows="\"block_id\" || ' ' || left(\"happened\", 10)",
+        read_only=False,
+        photos={"photo": name},
+    )  # fmt: skip
+
+
+def project(title: str, plan_id: str, bounds: Sequence[float], crs: CRS, tables: Sequence[str]) -> bytes:
+    """The project of a package that has these tables."""
+    filled = reports(plan_id)
+    layers = [
+        layer for layer in (filled, BLOCKS, BARRIER_LINES, BARRIER_AREAS, PARCELS) if layer.table in tables
+    ]
+    told = Relation("reports_of_block", "上报记录", BLOCKS, filled, "block_id")
+    return qgis.project(title, layers, bounds, crs, GEOPACKAGE, [told])
+
+
+README = """{title}
+
+一、手机上安装 QField（https://qfield.org），把本压缩包发到手机，在 QField 中选“打开本地文件”→“从 ZIP 导入项目”。
+    不需要联网。电脑上可解压后用 QGIS 3.22 或更新版本打开 {project}。
+二、站在要上报的大池里，选中图层“{reports}”，点“＋”，再点“√”：大池编号会自动填好。
+    选开工、进度或完工；选“进度”时填从开工到现在一共完成的亩数；拍一张现场照片；保存。
+三、回到有网的地方，在 QField 的文件列表里长按本项目，选“压缩并发送”，把 ZIP 交给县里。
+    照片在 {photos} 文件夹里，要和 {geopackage} 一起交回。
+四、大池、池块、渠路三层只能看。改了也不算数，请告诉县里。
+五、交回两次不要紧，同一条只计一次。已交回的记录请不要再改；填错了，请县里更正。
+
+大池 {blocks} 个，数据截至 {moment}。方案 {plan}。
+"""
+"""What lies in the package for people to read."""
