@@ -93,7 +93,10 @@ class Desk:
         return None
 
     def _audit_refused(self, events: Sequence[Event], receipts: Mapping[int, ledger.Receipt]) -> None:
-        refused = [events[at] for at, r in receipts.items() if r.code in ("right", "county")]
+        limited = self.person.counties is not None
+        refused = [
+            events[at] for at, r in receipts.items() if r.code == "right" or (limited and r.code == "county")
+        ]
         if not refused:
             return
         counted = Counter((e.kind, e.plan_id) for e in refused)
@@ -186,6 +189,11 @@ class Desk:
         self._require_somewhere("see_ledger", filters.get("county"))
         return seen.events(self.store, self.person, **filters)
 
+    def reporters(self, plan_id: str | None = None) -> pd.DataFrame:
+        """As seen.reporters: who reported in the person's counties."""
+        self._require_somewhere("see_ledger")
+        return seen.reporters(self.store, self.person, plan_id)
+
     def conflicts(self, plan_id: str | None = None) -> pd.DataFrame:
         """As seen.conflicts: what was kept beside the ledger, of the person's counties."""
         self._require_somewhere("see_ledger")
@@ -216,8 +224,8 @@ class Desk:
     ) -> bytes:
         """The ledger as `events` gives it, as a file: kind "xlsx" or "csv"; text in it never runs as a formula.
 
-        private: with the households, which takes export_private in each county that is in it; without, nobody's
-        household is named, whatever the person may see. The audit says that it left before it does.
+        private: with names and households, of the counties in which the person has export_private, and what was
+        freely written; without it nobody is named, whatever the person may see. The audit has it before it leaves.
         """
         from tracking import ledger_files
 
@@ -225,8 +233,7 @@ class Desk:
         for action in ("see_ledger", "export", *(("export_private",) if private else ())):
             self._require_somewhere(action, county)
         frame = seen.events(self.store, self.person, **filters)
-        if not private:
-            frame = seen.without_households(self.store, frame)
+        frame = self._own(frame, "export_private") if private else seen.without_persons(frame)
         content = ledger_files.write(frame, kind, lang)
         with self.store.writing() as connection:
             action = "export_private" if private else "export"

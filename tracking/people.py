@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from geo.errors import ChigaiError
-from tracking import audit
+from tracking import audit, tables
 from tracking.register import ChangedError
 from tracking.store import Store
 from tracking.tables import sessions
@@ -50,6 +50,11 @@ RIGHTS: dict[str, frozenset[Action]] = {
     "viewer": frozenset({"see", "export"}),
 }
 """What each role may do; what is not named here is no."""
+FIELDS = {
+    "name": ("姓名", "name"), "email": ("邮箱", "e-mail"), "role": ("角色", "role"), "counties": ("县区", "counties"),
+    "active": ("状态", "state"),
+}  # fmt: skip
+"""What of a user can be changed."""
 PUBLIC: frozenset[Action] = frozenset({"see", "export"})
 """What shows public figures and outlines alone: the same for every county, so counties do not limit it."""
 ANSWERED_IN_PART: frozenset[Action] = frozenset({"see_ledger"})
@@ -157,7 +162,8 @@ def add_user(
 def change_user(store: Store, by: Person, user_id: str, seen_version: int, **changes: Any) -> int:
     """Change name, email, role, counties or active of a user that was seen in this version; gives the new one.
 
-    Raises ChangedError where somebody changed the user since; nobody takes away their own rights.
+    Raises ChangedError where somebody changed the user since, which says what is new (of what it was before,
+    nothing is kept); nobody takes away their own rights.
     """
     require(store, by, "manage_users", target=user_id)
     values = _sound(changes)
@@ -167,7 +173,7 @@ def change_user(store: Store, by: Person, user_id: str, seen_version: int, **cha
             raise ChigaiError("没有这个用户。", "There is no such user.")
         before = {n: v for n, v in row._asdict().items() if n in values and v != values[n]}
         if row.version != seen_version:
-            raise _changed(row, values)
+            raise _changed(connection, row, seen_version, values)
         if user_id == by.id and set(before) & {"role", "counties", "active"}:
             raise ChigaiError(
                 "不能修改自己的角色、县区或停用自己。",
@@ -194,14 +200,35 @@ def change_user(store: Store, by: Person, user_id: str, seen_version: int, **cha
         return seen_version + 1
 
 
-def _changed(row: Row[Any], values: Mapping[str, Any]) -> ChangedError:
+def _changed(connection: Connection, row: Row[Any], seen: int, typed: Mapping[str, Any]) -> ChangedError:
+    a = tables.audit.c
+    done = select(a.detail).where(a.action == "manage_users", a.target == row.id, a.outcome == "done")
+    # each change of a user left one row there
+    details = connection.scalars(done.order_by(a.no.desc()).limit(row.version - seen))
+    touched = {word.partition("=")[0] for detail in details for word in detail.split()}
     now = row._asdict()
-    changed = {n: (v, now[n]) for n, v in values.items() if v != now[n]}
+    changed = {name: (None, now[name]) for name in FIELDS if name in touched}
+    zh = "；".join(f"{FIELDS[n][0]}现为 {_shown(n, v)[0]}" for n, (_, v) in changed.items())
+    en = "; ".join(f"{FIELDS[n][1]} is now {_shown(n, v)[1]}" for n, (_, v) in changed.items())
     return ChangedError(
-        f"用户 {row.name} 在您查看之后已被修改。",
-        f"User {row.name} was changed after you looked.",
-        changed, dict(values), row.version,
-    )  # fmt: skip
+        f"用户 {row.name} 在您查看之后已被修改：{zh or '版本不同'}。",
+        f"User {row.name} was changed after you looked: {en or 'another version'}.",
+        changed,
+        dict(typed),
+        row.version,
+    )
+
+
+def _shown(name: str, value: Any) -> tuple[str, str]:
+    """A user's field for people to read."""
+    if name == "role":
+        return ROLE_NAMES.get(value, (str(value), str(value)))
+    if name == "counties":
+        places = _places(value)
+        return ("全部", "all") if places is None else (("、".join(sorted(places)),) * 2)
+    if name == "active":
+        return ("启用", "active") if value else ("停用", "inactive")
+    return str(value), str(value)
 
 
 def names(connection: Connection) -> dict[str, str]:
@@ -252,7 +279,7 @@ def _places(text: str | None) -> frozenset[str] | None:
 def _sound(given: Mapping[str, Any]) -> dict[str, Any]:
     """The values as they are kept. Raises ChigaiError for one that cannot be."""
     values = dict(given)
-    strange = set(values) - {"name", "email", "role", "counties", "active"}
+    strange = set(values) - set(FIELDS)
     if strange:
         raise ChigaiError("用户没有这些内容。", f"A user has no {', '.join(sorted(strange))}.")
     if "name" in values:

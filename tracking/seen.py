@@ -18,6 +18,15 @@ from tracking.store import Store
 
 HOUSEHOLD: dict[str, Any] = {"operator": None, "given": None, "reason": None, "note": "", "files": "[]"}
 """What of a report on a household's consent only those see who may see households."""
+PERSONS: dict[str, Any] = {
+    "operator": None,
+    "given": None,
+    "reason": None,
+    "note": "",
+    "inspector": None,
+    "name": None,
+}
+"""What can name somebody: it stays in the house where an export is not to name people."""
 Counties = Collection[str] | None
 
 
@@ -72,10 +81,27 @@ def events(
         return _blanked(connection, frame, people.where(person, "see_private"))
 
 
-def without_households(store: Store, frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `events` with nothing of any household in them."""
+def reporters(store: Store, person: Person, plan_id: str | None = None) -> pd.DataFrame:
+    """Who reported in the counties whose ledger the person may see: actor, and the name of a user of ours."""
+    e, u = tables.events.c, tables.users.c
+    query = select(e.actor, u.name).select_from(tables.events.outerjoin(tables.users, u.id == e.actor))
+    query = query.where(within(e.county, people.where(person, "see_ledger"))).distinct()
+    if plan_id is not None:
+        query = query.where(e.plan_id == plan_id)
     with store.reading() as connection:
-        return _blanked(connection, frame, frozenset())
+        rows = connection.execute(query.order_by(e.actor)).fetchall()
+    return pd.DataFrame.from_records(rows, columns=["actor", "name"])
+
+
+def without_persons(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `events` with nobody named in them: no household, no names, nothing that was freely written.
+
+    Who sent what stays as the user's id, which means nothing outside the house.
+    """
+    out = frame.copy()
+    for name, nothing in PERSONS.items():
+        out[name] = pd.Series([nothing] * len(out), index=out.index, dtype=object)
+    return out
 
 
 def _blanked(connection: Connection, frame: pd.DataFrame, places: Counties) -> pd.DataFrame:
@@ -99,15 +125,15 @@ def conflicts(store: Store, person: Person, *, plan_id: str | None = None) -> pd
     """As ledger.conflicts, with the `county` of the block, of the counties whose ledger the person may see; what
     is about no block that is known, is seen by those who see every county."""
     frame = ledger.conflicts(store, plan_id=plan_id, private=True)
-    b = tables.blocks.c
+    c, b = tables.conflicts.c, tables.blocks.c
+    of_block = select(c.no, b.county).join_from(
+        tables.conflicts, tables.blocks, (b.plan_id == c.plan_id) & (b.block_id == c.block_id)
+    )
     with store.reading() as connection:
-        known = select(b.plan_id, b.block_id, b.county)
-        if plan_id is not None:
-            known = known.where(b.plan_id == plan_id)
-        of = {(r.plan_id, r.block_id): r.county for r in connection.execute(known)} if len(frame) else {}
+        of = {row.no: row.county for row in connection.execute(of_block)}
     sent = [json.loads(text) for text in frame["sent"]]
-    pairs = zip(frame["plan_id"], frame["block_id"], sent, strict=True)
-    frame["county"] = pd.Series([of.get((p, b_), s.get("county")) for p, b_, s in pairs], dtype=object)
+    places_of = [of.get(no, said.get("county")) for no, said in zip(frame["no"], sent, strict=True)]
+    frame["county"] = pd.Series(places_of, index=frame.index, dtype=object)
     places, private = people.where(person, "see_ledger"), people.where(person, "see_private")
     frame["sent"] = [
         json.dumps(s if private is None or c in private else _blank(s), ensure_ascii=False)
@@ -125,15 +151,16 @@ def _blank(sent: dict[str, Any]) -> dict[str, Any]:
 
 def photo(store: Store, person: Person, sha: str) -> bool:
     """Whether the person may see a photo: one of a report that the person sees, or an own one not yet sent."""
-    e, f = tables.events.c, tables.files.c
-    query = select(e.kind, e.county).where(e.files.contains(f'"{sha}"', autoescape=True))
+    e, f, corrected = tables.events.c, tables.files.c, tables.events.alias()
+    of = select(corrected.c.kind).where(corrected.c.id == e.corrects).scalar_subquery()
+    query = select(e.kind, e.county, of.label("of")).where(
+        tables.NAMES_FILES, e.files.contains(f'"{sha}"', autoescape=True)
+    )
     with store.reading() as connection:
         uses = connection.execute(query).fetchall()
         if not uses:
             return connection.scalar(select(f.actor).where(f.sha == sha)) == person.id
     return any(
-        people.may(
-            person, "see_private" if use.kind in ("consent", "correction") else "see_ledger", use.county
-        )
+        people.may(person, "see_private" if "consent" in (use.kind, use.of) else "see_ledger", use.county)
         for use in uses
     )
