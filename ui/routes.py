@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from geo import tiles
 from geo.errors import ChigaiError
-from ui import assets, mapdata, mappages, maps, state_routes
+from ui import assets, mapdata, mappages, maps, photo_routes, state_routes
 from ui.settings import current
 
 _SAFE = {
@@ -47,6 +47,7 @@ def routes() -> list[Route]:
         Route(f"{maps.ROOT}/data/plan/{{id}}/{{layer}}.geojson", _guarded(_plan_data)),
         Route(f"{maps.ROOT}/data/upload/{{id}}/{{layer}}.geojson", _guarded(_upload_data)),
         *state_routes.routes(),
+        *photo_routes.routes(),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ui import text_people, text_targets
+from ui import text_field, text_ledger, text_people, text_targets
 
 LANGUAGES = ("zh", "en")
 
@@ -317,6 +317,7 @@ TEXTS: dict[str, tuple[str, str]] = {
 # fmt: on
 TEXTS |= text_targets.TEXTS
 TEXTS |= text_people.TEXTS
+TEXTS |= text_field.TEXTS | text_ledger.TEXTS
 
 
 @dataclass(frozen=True)
