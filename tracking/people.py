@@ -332,13 +332,15 @@ def user_by_claims(connection: Connection, claims: Mapping[str, Any]) -> Row[Any
     issuer, subject = str(claims.get("iss") or ""), str(claims.get("sub") or "")
     if not issuer or not subject:
         return None
-    bound = select(table).where(table.c.issuer == issuer, table.c.subject == subject)
-    row = connection.execute(bound.with_for_update()).first()
+    bound = select(table).where(table.c.issuer == issuer, table.c.subject == subject).with_for_update()
+    row = connection.execute(bound).first()
     if row is None and claims.get("email_verified") in (True, "true"):
         email = str(claims.get("email") or "").strip().lower()
         free = select(table).where(table.c.email == email, table.c.subject.is_(None), table.c.active)
-        row = connection.execute(free.with_for_update()).first() if email else None
-        if row is not None:
-            bind = update(table).where(table.c.id == row.id).values(issuer=issuer, subject=subject)
+        found = connection.execute(free.with_for_update()).first() if email else None
+        if found is not None:
+            bind = update(table).where(table.c.id == found.id).values(issuer=issuer, subject=subject)
             connection.execute(bind)
+        # once more: another first sign-in of the same person may have bound the user while this one waited
+        row = connection.execute(bound).first()
     return row if row is not None and row.active else None
