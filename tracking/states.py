@@ -1,112 +1,26 @@
-"""Where every block stands on a day, from the raw events alone: arrays in memory, read once and then only added to."""
+"""Where every block stands on a day, from the raw events alone."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Select, and_, select
 
-from tracking import chain
-from tracking.rules import FIGURES, KINDS, STATES
+from tracking.arrays import CODE, Ledger, look
+from tracking.rules import KINDS, STATES
 from tracking.store import Store
-from tracking.tables import EPOCH, MICROSECOND, blocks, events
+from tracking.tables import EPOCH, MICROSECOND
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 """A day begins and ends on this clock."""
 OFFSET_US = 8 * 3600 * 1_000_000
 """LOCAL is UTC+8 throughout, in microseconds."""
-CODE = {kind: i for i, kind in enumerate(KINDS)}
 COLUMNS = (
     "plan_id", "block_id", "county", "village", "site_id", "area_mu", "meets_minimum", "site_meets_minimum",
 )  # fmt: skip
-READ = ("plan_id", "block_id", "kind", "happened", "received", "done_mu", "measured_mu", "passed")
-COLUMNS_OF = ("key", "kind", "happened", "received", "done", "measured", "passed")
-"""The arrays that READ becomes: plan and block are one key."""
-PART = 5000
-"""Rows that are turned into arrays in one go."""
 FINISHED = ("finished", "checked", "returned", "accepted", "mapped")
-
-
-class Arrays:
-    """The ledger as columns; row i is event i + 1. Append-only, so what was read once stays right."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self._clear()
-
-    def _clear(self) -> None:
-        self.head = chain.Head(0, chain.GENESIS)
-        self.keys: dict[tuple[str, str], int] = {}
-        self.key = np.empty(0, np.int32)
-        self.kind = np.empty(0, np.int8)
-        self.happened = np.empty(0, np.int64)
-        self.received = np.empty(0, np.int64)
-        self.done = np.empty(0)
-        self.measured = np.empty(0)
-        self.passed = np.empty(0)
-        # row of the correction, row of what it corrects, whether it makes that void
-        self.corrections: list[tuple[int, int, bool]] = []
-
-    def read(self, connection: Connection) -> None:
-        """Take in what was appended since the last time."""
-        now = chain.last(connection)
-        if now == self.head:
-            return
-        since = self.head.seq
-        if since and connection.scalar(select(events.c.hash).where(events.c.seq == since)) != self.head.hash:
-            # another ledger was restored under our feet
-            self._clear()
-            since = 0
-        query = select(*(events.c[name] for name in READ))
-        query = query.where(events.c.seq > since, events.c.seq <= now.seq).order_by(events.c.seq)
-        parts = [self._part(list(zip(*rows, strict=True))) for rows in raw_rows(connection, query)]
-        for name, *new in zip(COLUMNS_OF, *parts, strict=True):
-            setattr(self, name, np.concatenate([getattr(self, name), *new]))
-        corrected = events.alias()
-        void = and_(*(events.c[name].is_(None) for name in FIGURES))
-        pairs = select(events.c.seq, corrected.c.seq, void).where(
-            events.c.kind == "correction",
-            events.c.seq > since,
-            events.c.seq <= now.seq,
-            corrected.c.id == events.c.corrects,
-        )
-        found = connection.execute(pairs.order_by(events.c.seq))
-        self.corrections += [(int(a) - 1, int(b) - 1, bool(gone)) for a, b, gone in found]
-        self.head = now
-
-    def _part(self, columns: list[tuple[Any, ...]]) -> tuple[np.ndarray, ...]:
-        plan, block, kind, happened, received, *figures = columns
-        keys = self.keys
-        key = [keys.setdefault(pair, len(keys)) for pair in zip(plan, block, strict=True)]
-        return (
-            np.array(key, np.int32),
-            np.array([CODE[k] for k in kind], np.int8),
-            np.array(happened, np.int64),
-            np.array(received, np.int64),
-            *(np.array(figure, float) for figure in figures),
-        )
-
-
-def raw_rows(connection: Connection, query: Select[Any]) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of a query of plain values, as the driver gives them, some thousands at a time.
-
-    On 200,000 rows this takes half the time of the ways that know every column's type.
-    """
-    text = query.compile(dialect=connection.dialect)
-    given = text.construct_params()
-    driver = connection.connection.cursor()
-    try:
-        driver.execute(str(text), [given[n] for n in text.positiontup] if text.positiontup else given)
-        while rows := driver.fetchmany(PART):
-            yield list(rows)
-    finally:
-        driver.close()
 
 
 def states(
@@ -124,31 +38,10 @@ def states(
     measured_mu (NaN before acceptance), started_on, finished_on, accepted_on, last_report (days in
     Asia/Shanghai as datetime64, NaT where there is none; last_report is the field team's last).
     """
-    with store.snapshot() as connection:
-        arrays = _arrays(store)
-        with arrays.lock:
-            arrays.read(connection)
-            happened = _Happened(arrays, as_of, known)
-        frame = _blocks(connection, plan_id, county)
-    return happened.on(frame)
-
-
-def _arrays(store: Store) -> Arrays:
-    found: Arrays = store.kept.setdefault("ledger", Arrays())
-    return found
-
-
-def _blocks(connection: Connection, plan_id: str | None, county: str | None) -> pd.DataFrame:
-    query = select(*(blocks.c[name] for name in COLUMNS)).where(blocks.c.withdrawn.is_(False))
-    if plan_id is not None:
-        query = query.where(blocks.c.plan_id == plan_id)
-    if county is not None:
-        query = query.where(blocks.c.county == county)
-    query = query.order_by(blocks.c.plan_id, blocks.c.block_id)
-    rows = [row for part in raw_rows(connection, query) for row in part]
-    frame = pd.DataFrame.from_records(rows, columns=list(COLUMNS))
-    types = {"area_mu": float, "meets_minimum": bool, "site_meets_minimum": bool}
-    return frame.astype(types)
+    with look(store) as seen:
+        frame, ledger = seen.blocks(None if plan_id is None else [plan_id]), seen.ledger
+    here = ~frame["withdrawn"] if county is None else ~frame["withdrawn"] & (frame["county"] == county)
+    return _Happened(ledger, as_of, known).on(frame.loc[here, list(COLUMNS)].reset_index(drop=True))
 
 
 def end_of(day: date) -> int:
@@ -160,44 +53,20 @@ def end_of(day: date) -> int:
 class _Happened:
     """The events that count on a day, put right by their corrections, by block in the order they happened."""
 
-    def __init__(self, arrays: Arrays, as_of: date | None, known: datetime | None) -> None:
-        counts = arrays.kind != CODE["correction"]
+    def __init__(self, ledger: Ledger, as_of: date | None, known: datetime | None) -> None:
+        heard = None if known is None else ledger.received <= (known - EPOCH) // MICROSECOND
+        counts, done, measured, passed = ledger.put_right(heard)
         if as_of is not None:
-            counts &= arrays.happened < end_of(as_of)
-        heard = np.ones(len(counts), bool)
-        if known is not None:
-            heard = arrays.received <= (known - EPOCH) // MICROSECOND
-            counts &= heard
-        done, measured, passed = arrays.done, arrays.measured, arrays.passed
-        final = {target: (row, void) for row, target, void in arrays.corrections if heard[row]}
-        if final:
-            done, measured, passed = done.copy(), measured.copy(), passed.copy()
-            self._correct(arrays, final, counts, (done, measured, passed))
+            counts &= ledger.happened < end_of(as_of)
         rows = np.flatnonzero(counts)
-        rows = rows[np.lexsort((rows, arrays.happened[rows], arrays.key[rows]))]
-        self.keys = dict(arrays.keys)
-        self.key, self.kind = arrays.key[rows], arrays.kind[rows]
-        self.day = (arrays.happened[rows] + OFFSET_US).astype("datetime64[us]").astype("datetime64[D]")
+        rows = rows[np.lexsort((rows, ledger.happened[rows], ledger.key[rows]))]
+        self.ledger = ledger
+        self.key, self.kind = ledger.key[rows], ledger.kind[rows]
+        self.day = (ledger.happened[rows] + OFFSET_US).astype("datetime64[us]").astype("datetime64[D]")
         self.done, self.measured, self.passed = done[rows], measured[rows], passed[rows]
 
-    @staticmethod
-    def _correct(
-        arrays: Arrays,
-        final: dict[int, tuple[int, bool]],
-        counts: np.ndarray,
-        figures: tuple[np.ndarray, ...],
-    ) -> None:
-        for target, (row, void) in final.items():
-            if void:
-                counts[target] = False
-            for column, given in zip(figures, (arrays.done, arrays.measured, arrays.passed), strict=True):
-                if not np.isnan(given[row]):
-                    column[target] = given[row]
-
     def on(self, frame: pd.DataFrame) -> pd.DataFrame:
-        n = len(self.keys)
-        size = max(n, 1)
-        kind = self.kind
+        size, kind, keys = self.ledger.size, self.kind, self.ledger.keys
         status = ~np.isin(kind, [CODE["consent"], CODE["correction"], CODE["measure"]])
         last = self._last(status, size)
         state = np.full(size + 1, "planned", object)
@@ -208,9 +77,9 @@ class _Happened:
         state[seen] = names[kind[last[seen]]]
         returned = seen[(kind[last[seen]] == CODE["checked"]) & (self.passed[last[seen]] == 0)]
         state[returned] = "returned"
-        whole = {plan for (plan, block), k in self.keys.items() if not block and last[k] >= 0}
-        pairs = zip(frame["plan_id"], frame["block_id"], strict=True)
-        at = np.fromiter((self.keys.get(pair, size) for pair in pairs), np.int64, len(frame))
+        approvals = ((plan, keys.get((plan, ""), size)) for plan in frame["plan_id"].unique())
+        whole = {plan for plan, k in approvals if k < size and last[k] >= 0}
+        at = self.ledger.find(frame["plan_id"], frame["block_id"])
         out = frame.copy()
         out["state"] = state[at]
         if whole:
