@@ -55,7 +55,7 @@ PROGRESS: dict[str, Look] = {
 
 WORK: dict[str, Look] = {
     "planned": Look("#EFEBDD", "plain", "○", "未开工", "not started"),
-    "started": Look("#E69F00", "plain", "◔", "施工中", "under way"),
+    "started": Look("#F2DC3D", "plain", "◔", "施工中", "under way"),
     "returned": Look("#D55E00", "cross", "↩", "初验退回", "returned by the check"),
     "finished": Look("#8FCBEF", "plain", "◑", "已完工", "finished"),
     "checked": Look("#3C96D2", "plain", "◕", "初验合格", "passed the check"),

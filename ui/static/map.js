@@ -11,6 +11,9 @@
   const views = [];
   let cfg, T;
 
+  /* A county is coloured by its target in the plan, or in the fields. */
+  const book = () => (cfg.kind === "work" ? "progress" : "targets");
+
   /* ---- one layer of one map: asks for the box in view, keeps it while it suffices ---- */
 
   class Loader {
@@ -66,7 +69,7 @@
       if (kind === "findings") data.features.reverse();
       const layer = L.geoJSON(data, {
         style: (f) => style[kind](f.properties),
-        pointToLayer: (f, at) => L.circleMarker(at, { radius: kind === "sites" ? siteRadius(f.properties) : 3.5 }),
+        pointToLayer: (f, at) => L.circleMarker(at, { radius: kind.endsWith("sites") ? siteRadius(f.properties) : 3.5 }),
         onEachFeature: (f, shape) => shape.on("click", (event) => this.clicked(event, f.properties, shape)),
       });
       this.group.clearLayers();
@@ -78,7 +81,7 @@
       L.DomEvent.stopPropagation(event);
       const node = tell[this.spec.kind](properties);
       const map = this.view.map;
-      if (this.spec.kind === "sites")
+      if (this.spec.kind.endsWith("sites"))
         node.append(button(T.zoom_here, () => {
             this.view.unpop();
             map.setView(event.latlng, this.spec.to + 2);
@@ -206,7 +209,7 @@
 
     addCounties() {
       this.counties = L.geoJSON(cfg.counties, {
-        interactive: cfg.kind === "plan",
+        interactive: cfg.kind !== "upload",
         onEachFeature: (f, shape) => {
           const p = f.properties;
           shape.on("click", (event) => {
@@ -219,8 +222,8 @@
           });
           const tag = el("div", "cg-county");
           if (p.state) {
-            const swatch = el("span", `cg-swatch cg-${look("targets", p.state).h}`);
-            swatch.style.setProperty("--c", look("targets", p.state).c);
+            const swatch = el("span", `cg-swatch cg-${look(book(), p.state).h}`);
+            swatch.style.setProperty("--c", look(book(), p.state).c);
             tag.append(swatch);
           }
           tag.append(el("span", "", p.name));
@@ -241,7 +244,7 @@
         const near = this.near();
         this.counties.setStyle((f) => ({
           fill: !near && Boolean(f.properties.state),
-          fillColor: fill(look("targets", f.properties.state).c, look("targets", f.properties.state).h),
+          fillColor: fill(look(book(), f.properties.state).c, look(book(), f.properties.state).h),
           fillOpacity: 0.5,
           color: "#3d4a55",
           weight: near ? 1.5 : 1.2,
@@ -260,7 +263,7 @@
 
     /* Below: where the paddies lie, and the counties. On top: what may be clicked. */
     order() {
-      for (const key of ["upload", "parcels", "rest", "blocks", "why", "barriers", "sites", "findings"]) {
+      for (const key of ["upload", "parcels", "rest", "blocks", "work", "why", "barriers", "sites", "work_sites", "findings"]) {
         const group = this.groups[key];
         if (group && this.map.hasLayer(group)) group.bringToFront();
       }
@@ -341,6 +344,7 @@
 
   function start(config, given) {
     cfg = config;
+    cfg.seen = { blocks: [], sites: [], counties: [] };
     T = cfg.text;
     setUp(cfg);
     place.setUp(cfg);
@@ -353,6 +357,7 @@
       node.setAttribute("aria-label", T.layers);
     });
     place.start(views);
+    if (cfg.kind === "work") window.chigaiTime.start(views, cfg);
     for (const view of views) view.refresh();
   }
 

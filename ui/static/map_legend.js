@@ -28,6 +28,9 @@
     };
     const parts = [];
     if (view.cfg.kind === "plan" && view.cfg.counties && !near && view.map.hasLayer(view.groups.counties)) parts.push(["legend_targets", "targets"]);
+    if (view.cfg.kind === "work" && view.cfg.counties && !near && view.map.hasLayer(view.groups.counties)) parts.push(["legend_progress", "progress", view.cfg.seen.counties]);
+    if (on("work_sites")) parts.push(["legend_work_sites", "work", view.cfg.seen.sites, "round"]);
+    if (on("work")) parts.push(["legend_work", "work", view.cfg.seen.blocks, "", view.cfg.amounts]);
     if (on("sites")) parts.push(["legend_sites", "blocks", ["site", "site_small"], "round"]);
     if (on("blocks"))
       parts.push(["legend_blocks", "blocks", ["site", "site_small", ...(seen("blocks").includes("below") ? ["below"] : [])]]);
@@ -42,7 +45,7 @@
     if (drawn === view.legendDrawn) return;
     view.legendDrawn = drawn;
     view.legend.replaceChildren();
-    for (const [title, book, only, shape] of parts) {
+    for (const [title, book, only, shape, amounts] of parts) {
       view.legend.append(el("div", "cg-part", view.cfg.text[title]));
       const list = el("div", `cg-list cg-of-${book}`);
       view.legend.append(list);
@@ -52,6 +55,7 @@
         const swatch = el("span", `cg-swatch cg-${one.h} ${shape ? "cg-" + shape : ""}`);
         swatch.style.setProperty("--c", one.c);
         row.append(swatch, el("span", "", one.t));
+        if (amounts && amounts[key]) row.append(el("span", "cg-amount", amounts[key]));
         list.append(row);
       }
     }

@@ -12,6 +12,12 @@
 
   const boxOf = ([west, south, east, north]) => [[south, west], [north, east]];
   const wishes = () => new URLSearchParams(location.hash.slice(1));
+  /* A wish without its day: another day moves nothing. */
+  const where = (hash) => {
+    const wish = new URLSearchParams(hash);
+    wish.delete("day");
+    return wish.toString();
+  };
   const placeOf = (code) => cfg.places.find((p) => p.code === code && p.box);
 
   function whole() {
@@ -87,7 +93,7 @@
   function kept() {
     try {
       const found = JSON.parse(sessionStorage.getItem(name()));
-      return found && found.asked === asked && found.at.concat(found.zoom).every(Number.isFinite) ? found : null;
+      return found && where(found.asked) === where(asked) && found.at.concat(found.zoom).every(Number.isFinite) ? found : null;
     } catch {
       return null;
     }
@@ -144,8 +150,9 @@
     wayBack();
     views[0].map.on("moveend", keep);
     window.addEventListener("hashchange", () => {
+      const before = where(asked);
       asked = location.hash.slice(1);
-      follow();
+      if (where(asked) !== before) follow();
     });
     tame();
   }
