@@ -250,7 +250,7 @@ def _degrees(parts: Any, side: Any, sides: str, most: float) -> float | None:
         return None
     value = degrees + minutes / 60 + seconds / 3600
     sound = math.isfinite(value) and min(degrees, minutes, seconds) >= 0 and minutes < 60 and seconds <= 60
-    if not sound or value > most or not side or side not in sides:
+    if not sound or value > most or side not in tuple(sides):
         return None
     return round(value if side == sides[0] else -value, 7)
 
