@@ -16,6 +16,7 @@ import typer
 
 import cli_db
 import cli_ledger
+import cli_package
 import cli_people
 from geo.errors import ChigaiError
 from planning.effort import Effort
@@ -378,6 +379,7 @@ def _adopt(folder: Path, home: Path) -> str:
 
 cli_ledger.register(app)
 cli_db.register(app)
+cli_package.register(app)
 cli_people.register(app)
 
 

@@ -18,11 +18,11 @@ KINDS = ("started", "progress", "finished")
 """What a crew reports from a package. Who checks and accepts does so where the sign-in says who it is."""
 
 STATE_COLOURS = {
-    "planned": ("#FFFFFF", "solid"), "approved": ("#F0E442", "solid"), "started": ("#E69F00", "solid"),
-    "finished": ("#56B4E9", "solid"), "checked": ("#0072B2", "solid"), "returned": ("#D55E00", "b_diagonal"),
-    "accepted": ("#009E73", "solid"), "mapped": ("#004D40", "solid"),
+    "planned": ("#EFEBDD", "solid"), "approved": ("#EFEBDD", "solid"), "started": ("#E69F00", "solid"),
+    "returned": ("#D55E00", "diagonal_x"), "finished": ("#8FCBEF", "solid"), "checked": ("#3C96D2", "solid"),
+    "accepted": ("#0A5C94", "solid"), "mapped": ("#06304F", "solid"),
 }  # fmt: skip
-"""Fill and pattern of each state, told apart without red and green alone (Okabe and Ito, 2008)."""
+"""Fill and pattern of each state: the colours that they have on the screen, too (ui.palette.WORK)."""
 KIND_COLOURS = {"started": "#E69F00", "progress": "#CC79A7", "finished": "#0072B2"}
 BARRIERS = {
     "main_canal": ("干渠", "#003F6B", 1.4), "branch_canal": ("支渠", "#14588C", 1.1),
@@ -55,6 +55,7 @@ BLOCKS = Layer(
     ),
     by="state",
     label="\"block_id\" || '\\n' || format_number(\"area_mu\", 1) || ' 亩'",
+    label_from=8_000,
     form=(
         Group(
             "",
@@ -79,7 +80,7 @@ PARCELS = Layer(
     "池块（现状）",
     "Polygon",
     (Field("block_id", "大池编号", editable=False), Field("area_mu", "面积（亩）", editable=False)),
-    (Look("#F3DDAE", outline="#B9A67C", width=0.2),),
+    (Look("#FFFFFF", outline="#B9B2A0", width=0.2),),
     shows='"area_mu"',
 )
 _KIND_OF_BARRIER = Field(

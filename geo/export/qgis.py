@@ -145,7 +145,7 @@ def project(
         _add(order, "layer", id=layer.id)
     _properties(top)
     view = _add(_add(top, "ProjectViewSettings", UseProjectScales="0"), "DefaultViewExtent", **_box(bounds))
-    _srs(view, crs, bare=True)
+    _srs(view, crs)
     return (DOCTYPE + ET.tostring(top, encoding="unicode") + "\n").encode()
 
 
@@ -206,11 +206,10 @@ def _option(parent: ET.Element, value: Any, name: str | None = None) -> None:
         _add(parent, "Option", type=kind, value=said, **named)
 
 
-def _srs(parent: ET.Element, crs: CRS, bare: bool = False) -> None:
+def _srs(parent: ET.Element, crs: CRS) -> None:
     system = _add(parent, "spatialrefsys")
     authority = crs.to_authority()
-    if not bare:
-        _add(system, "wkt", crs.to_wkt())
+    _add(system, "wkt", crs.to_wkt())
     _add(system, "authid", ":".join(authority) if authority else "")
     _add(system, "description", crs.name)
 
@@ -383,6 +382,8 @@ def _properties(top: ET.Element) -> None:
     """Paths relative to the project; QField starts ready to add a row, and takes the photos' folder along."""
     kept = _add(top, "properties")
     _add(_add(kept, "Paths"), "Absolute", "false", type="bool")
+    # without it the project's own coordinate system is not read
+    _add(_add(kept, "SpatialRefSys"), "ProjectionsEnabled", "1", type="int")
     synced = _add(kept, "qfieldsync")
     _add(synced, "initialMapMode", "digitize", type="QString")
     _add(_add(synced, "attachmentDirs", type="QStringList"), "value", "DCIM")
