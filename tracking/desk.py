@@ -19,6 +19,8 @@ from planning.programme import Programme
 from tracking import (
     audit,
     chain,
+    files,
+    jobs,
     ledger,
     nearby,
     people,
@@ -264,6 +266,34 @@ class Desk:
         self.require(action, county, what)
         with self.store.writing() as connection:
             audit.write(connection, self.person.id, action, what, "done", county, detail)
+
+    def checked(self) -> list[dict[str, Any]]:
+        """As files.checked: the sets of checked parcels of the counties that the person plans."""
+        places = people.where(self.person, "plan")
+        return [m for m in files.checked(self.home) if places is None or set(m["counties"]) <= places]
+
+    def require_checked(self, parcels_id: str) -> None:
+        """Raise ForbiddenError where the person does not plan every county of these checked parcels."""
+        places = people.where(self.person, "plan")
+        if places is not None and not set(files.manifest(self.home, parcels_id)["counties"]) <= places:
+            self._refuse("plan", None, f"parcels {parcels_id}")
+
+    def keep_upload(self, content: Mapping[str, bytes], limit_mb: float, suffixes: tuple[str, ...]) -> str:
+        """As files.keep: data to be checked."""
+        self._require_somewhere("plan")
+        return files.keep(self.home, content, limit_mb, suffixes)
+
+    def start(self, kind: str, request: Mapping[str, Any]) -> str:
+        """As jobs.start: a check, or a plan of checked parcels whose every county the person plans."""
+        self._require_somewhere("plan")
+        if kind == "plan":
+            self.require_checked(str(request["parcels"]))
+        return jobs.start(kind, request, self.home)
+
+    def stop(self, job_id: str) -> None:
+        """As jobs.cancel."""
+        self._require_somewhere("plan")
+        jobs.cancel(job_id, self.home)
 
     def _own(self, frame: pd.DataFrame, action: str) -> pd.DataFrame:
         """The rows of the counties in which the person may do it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from geo.errors import ChigaiError
-from tracking.desk import Desk
+from tracking.desk import ACTION_OF, Desk
 from tracking.sessions import SignedOutError
 from ui import door, parts, sign_in
 from ui.text import LANGUAGES, Words
@@ -36,6 +36,8 @@ PAGES = {
     "parcels": Entry("parcels.py", somewhere("plan")),
     "plan": Entry("plan.py", somewhere("see")),
     "field": Entry("field.py", somewhere("report", "consent", "check", "accept", "map", "correct", "approve")),
+    "ledger": Entry("ledger.py", somewhere("see_ledger")),
+    "field": Entry("field.py", somewhere(*ACTION_OF.values())),
     "ledger": Entry("ledger.py", somewhere("see_ledger")),
     "people": Entry("people.py", lambda desk: desk.may("manage_users")),
 }

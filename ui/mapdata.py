@@ -42,7 +42,7 @@ BLOCK_COLUMNS = [
     "cost_yuan",
     "gained_mu",
 ]
-PARCEL_COLUMNS = ["parcel_id", "field_unit", "block_id", "area_mu", "elevation_m", "reason", "size"]
+PARCEL_COLUMNS = ["parcel_id", "county", "field_unit", "block_id", "area_mu", "elevation_m", "reason", "size"]
 """Told of a parcel. Never the operator, nor what the file declared."""
 PARCEL_SOURCE = ["parcel_id", "county", "field_unit", "block_id", "area_mu", "elevation_m", "reason"]
 """Read of a parcel to tell that."""

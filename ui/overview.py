@@ -131,7 +131,8 @@ def _nothing_yet(ctx: parts.Context) -> None:
     with st.container(border=True):
         st.html(f'<div class="cg-empty"><b>{t("overview.empty")}</b><p>{t("overview.empty_note")}</p></div>')
         parts.steps([(t(f"overview.step{i}"), t(f"overview.step{i}_note")) for i in (1, 2, 3)])
-        if st.button(t("overview.go_parcels"), type="primary", key="go_parcels"):
+        plans = ctx.desk.somewhere("plan")
+        if plans and st.button(t("overview.go_parcels"), type="primary", key="go_parcels"):
             st.switch_page("parcels.py")
     parts.heading(t("overview.targets"))
     parts.target_table(ctx.programme.units, t)

@@ -23,7 +23,7 @@ def page(ctx: parts.Context) -> None:
     parts.title(t, "parcels")
     running = progress.panel(ctx, "check")
     done = progress.just_done(ctx, "check")
-    sets = {m["id"]: m for m in files.checked(ctx.home)}
+    sets = {m["id"]: m for m in ctx.desk.checked()}
     if done is not None:
         took = numbers.span(done.started or done.created, done.ended, ctx.lang)
         parts.notice("good", f"<b>{safe.text(t('parcels.done', took=took))}</b>")
@@ -201,16 +201,22 @@ def _list(ctx: parts.Context, chosen: str, summary: pd.DataFrame) -> None:
         st.caption(t("parcels.capped", shown=numbers.plain(len(shown)), total=numbers.plain(len(rows))))
 
 
+def _exported(ctx: parts.Context, chosen: str, manifest: dict[str, Any], fmt: str) -> bytes:
+    """The findings in one format, put down as taken out: they name parcels by the codes of the register."""
+    for county in manifest["counties"] or [None]:
+        ctx.desk.exported(f"findings {chosen}", county, fmt, private=True)
+    return findings.export(files.checked_folder(ctx.home, chosen), fmt, ctx.lang)
+
+
 def _download(ctx: parts.Context, chosen: str, manifest: dict[str, Any]) -> None:
     """The findings as a file, for whoever mends the data."""
     t = ctx.t
-    folder = files.checked_folder(ctx.home, chosen)
     columns = st.columns([1, 1, 1, 2])
     for column, fmt in zip(columns, findings.FORMATS, strict=False):
         with column:
             st.download_button(
                 t("parcels.download", fmt=t(f"format.{fmt}")),
-                data=partial(findings.export, folder, fmt, ctx.lang),
+                data=partial(_exported, ctx, chosen, manifest, fmt),
                 file_name=f"findings-{chosen[:13]}.{fmt}",
                 on_click="ignore",
                 key=f"findings_{fmt}",

@@ -35,13 +35,14 @@ def page(ctx: parts.Context) -> None:
     """The whole page."""
     t = ctx.t
     parts.title(t, "plan")
-    running = progress.panel(ctx, "plan")
+    plans = ctx.desk.somewhere("plan")
+    running = plans and progress.panel(ctx, "plan")
     metas = parts.plan_metas(ctx.home)
     done = progress.just_done(ctx, "plan")
     if done is not None:
         took = numbers.span(done.started or done.created, done.ended, ctx.lang)
         parts.notice("good", f"<b>{safe.text(t('plan.done', took=took))}</b>")
-    if not running:
+    if plans and not running:
         with st.expander(t("plan.new"), expanded=not metas or st.session_state.get("plan_wanted", False)):
             plan_form.show(ctx)
     if metas:
@@ -91,8 +92,9 @@ def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
         _money(ctx, j)
     parts.heading(t("plan.by_county"))
     _by_county(ctx, meta)
-    parts.heading(t("plan.take"), t("plan.take_note"))
-    _download(ctx, folder)
+    if ctx.desk.may("export"):
+        parts.heading(t("plan.take"), t("plan.take_note"))
+        _download(ctx, folder)
     with st.expander(t("plan.how")):
         _how(ctx, meta)
     with st.expander(t("plan.earlier", n=len(metas))):
@@ -240,7 +242,7 @@ def _download(ctx: parts.Context, folder: Path) -> None:
     with right:
         st.download_button(
             t("plan.download"),
-            data=lambda: _exported(folder, fmt),
+            data=lambda: _exported(ctx, folder, fmt),
             file_name=f"{folder.name}.{FORMATS[fmt]}",
             on_click="ignore",
             key="download",
@@ -248,8 +250,9 @@ def _download(ctx: parts.Context, folder: Path) -> None:
         )
 
 
-def _exported(folder: Path, fmt: str) -> bytes:
-    """The plan in one format, made when it is asked for."""
+def _exported(ctx: parts.Context, folder: Path, fmt: str) -> bytes:
+    """The plan in one format, made when it is asked for, and put down as taken out."""
+    ctx.desk.exported(f"plan {folder.name}", detail=fmt)
     with tempfile.TemporaryDirectory() as place:
         out = Path(place) / f"{folder.name}.{FORMATS[fmt]}"
         export.export(folder, fmt, out)

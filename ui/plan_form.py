@@ -12,7 +12,7 @@ from ui import parts, progress, safe
 def show(ctx: parts.Context) -> None:
     """Data and parameters, and the button that starts the run."""
     t = ctx.t
-    checked = {m["id"]: m for m in files.checked(ctx.home)}
+    checked = {m["id"]: m for m in ctx.desk.checked()}
     if not checked:
         more = (
             [t("plan.no_data_note"), t("plan.no_data_demo")]

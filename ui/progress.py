@@ -20,7 +20,7 @@ RESULT = {"check": "data", "plan": "plan"}
 
 def start(ctx: parts.Context, kind: str, request: dict[str, Any]) -> None:
     """Begin a job and show it from the next run on."""
-    st.session_state[f"job_{kind}"] = jobs.start(kind, request, ctx.home)
+    st.session_state[f"job_{kind}"] = ctx.desk.start(kind, request)
 
 
 def panel(ctx: parts.Context, kind: str) -> bool:
@@ -99,6 +99,6 @@ def _watch(ctx: parts.Context, kind: str, job_id: str) -> None:
         if st.button(
             t("job.stopping") if stopping else t("job.cancel"), disabled=stopping, key=f"cancel_{kind}"
         ):
-            jobs.cancel(job_id, ctx.home)
+            ctx.desk.stop(job_id)
             st.rerun(scope="fragment")
         st.caption(t("job.outlives"))

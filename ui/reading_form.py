@@ -85,7 +85,7 @@ def _upload(ctx: parts.Context, role: str, many: bool) -> str | None:
     if key not in kept:
         try:
             content = {f.name: f.getvalue() for f in chosen}
-            kept[key] = files.keep(ctx.home, content, files.Limits().upload_mb, ROLES[role])
+            kept[key] = ctx.desk.keep_upload(content, files.Limits().upload_mb, ROLES[role])
         except ChigaiError as error:
             parts.refuse(error, t)
             return None

@@ -12,7 +12,9 @@ from starlette.routing import Route
 
 from geo import tiles
 from geo.errors import ChigaiError
-from ui import assets, mapdata, mappages, maps, photo_routes, state_routes
+from tracking import people
+from tracking.desk import Desk
+from ui import assets, mapdata, mappages, maps, photo_routes, sign_in, state_routes
 from ui.settings import current
 
 _SAFE = {
@@ -32,6 +34,9 @@ _OF_PARCELS: dict[str, tuple[str, bool | None]] = {
     "rest": ("block_id", False),
 }
 """Layers of parcels: all; those with a reason; those without a block. Column, and whether it is filled."""
+
+_LEADS_TO_HOUSEHOLDS = ("parcel_id", "n_operators")
+"""Columns of a plan's layers: a parcel's code is its household's in the register, and few households are known."""
 
 
 class _BadRequest(ValueError):
@@ -55,16 +60,23 @@ def _plain(text: str, status: int) -> Response:
     return Response(text, status, _SAFE | _NEVER, media_type="text/plain; charset=utf-8")
 
 
-def _guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
-    """404 for what is not there, 400 for a question that makes no sense; neither repeats what was asked."""
+def _guarded(answer: Callable[[Request, Desk], Response]) -> Callable[[Request], Response]:
+    """401 for nobody, 403 for whoever may not, 404 for what is not there, 400 for a question that makes no sense;
+    none repeats what was asked."""
 
     def guarded(request: Request) -> Response:
         if not mapdata.known_id(request.path_params["id"]):
             return _plain("没有这个内容。 Not found.", 404)
+        desk = sign_in.of_request(request)
+        if desk is None:
+            return _plain("请先登录。 Sign in first.", 401)
         try:
-            return answer(request)
+            desk.require("see")
+            return answer(request, desk)
         except _BadRequest as error:
             return _plain(str(error), 400)
+        except people.ForbiddenError as error:
+            return _plain(f"{error.text('zh')}\n{error.text('en')}", 403)
         except ChigaiError as error:
             status = 404 if isinstance(error, mapdata.AbsentError) else 500
             return _plain(f"{error.text('zh')}\n{error.text('en')}", status)
@@ -86,7 +98,7 @@ def _page(request: Request, page: mappages.Page) -> Response:
     return Response(page.html, headers=headers, media_type="text/html; charset=utf-8")
 
 
-def _plan_page(request: Request) -> Response:
+def _plan_page(request: Request, _: Desk) -> Response:
     view = request.query_params.get("view", "after")
     if view not in maps.VIEWS:
         raise _BadRequest("view: after, before, before_after")
@@ -94,48 +106,73 @@ def _plan_page(request: Request) -> Response:
     return _page(request, maps.plan_page(request.path_params["id"], lang, view))
 
 
-def _findings_page(request: Request) -> Response:
+def _findings_page(request: Request, desk: Desk) -> Response:
+    _upload(request, desk)
     return _page(
         request, maps.findings_page(request.path_params["id"], request.query_params.get("lang", "zh"))
     )
 
 
-def _plan_data(request: Request) -> Response:
+def _plan_data(request: Request, desk: Desk) -> Response:
     data = mapdata.plan(request.path_params["id"], current().shifted)
     name = request.path_params["layer"]
     if name == "parcels" and "unit" in request.query_params:
         unit = _whole_number(request, "unit", None, -(2**62), 2**62)
         layer = data.parcels(unit=unit)
         rows = np.flatnonzero(layer.table["field_unit"].to_numpy() == unit)
-        return _geojson(layer, rows, _limit(request), None)
+        return _geojson(layer, rows, _limit(request), None, desk)
     if name in _OF_PARCELS:
         layer = data.parcels(box=_box(request))
         column, kept = _OF_PARCELS[name]
-        return _boxed(request, layer, None if kept is None else layer.table[column].isna().to_numpy() != kept)
+        return _boxed(
+            request, desk, layer, None if kept is None else layer.table[column].isna().to_numpy() != kept
+        )
     if name in ("blocks", "sites", "barriers") and (found := getattr(data, name)) is not None:
-        return _boxed(request, found)
+        return _boxed(request, desk, found)
     return _plain("没有这个图层。 No such layer.", 404)
 
 
-def _upload_data(request: Request) -> Response:
-    data = mapdata.upload(request.path_params["id"], current().shifted)
+def _upload(request: Request, desk: Desk) -> mapdata.UploadMap:
+    """The upload that is asked for; only for those who plan the counties that it lies in."""
+    found = mapdata.upload(request.path_params["id"], current().shifted)
+    desk.require_checked(request.path_params["id"])
+    return found
+
+
+def _upload_data(request: Request, desk: Desk) -> Response:
+    data = _upload(request, desk)
     name = request.path_params["layer"]
     if name not in ("findings", "parcels"):
         return _plain("没有这个图层。 No such layer.", 404)
     zoom = _zoom(request)
     if name == "findings" and zoom is not None and zoom < maps.BLOCKS_FROM_ZOOM:
-        return _boxed(request, data.finding_points)
-    return _boxed(request, getattr(data, name))
+        return _boxed(request, desk, data.finding_points)
+    return _boxed(request, desk, getattr(data, name))
 
 
-def _boxed(request: Request, layer: tiles.Layer, where: np.ndarray | None = None) -> Response:
-    return _geojson(layer, layer.in_box(_box(request), where), _limit(request), _zoom(request))
+def _boxed(request: Request, desk: Desk, layer: tiles.Layer, where: np.ndarray | None = None) -> Response:
+    rows = layer.in_box(_box(request), where)
+    return _geojson(layer, rows, _limit(request), _zoom(request), desk)
 
 
-def _geojson(layer: tiles.Layer, rows: np.ndarray, limit: int, zoom: int | None) -> Response:
-    return Response(
-        layer.geojson(rows, limit, zoom), headers=_SAFE | _PRIVATE, media_type="application/geo+json"
-    )
+def _geojson(layer: tiles.Layer, rows: np.ndarray, limit: int, zoom: int | None, desk: Desk) -> Response:
+    # what was kept in a browser would be there for whoever signs in next on the same machine
+    kept = _PRIVATE if desk.person.local else _NEVER
+    body = _without_private(layer, desk).geojson(rows, limit, zoom)
+    return Response(body, headers=_SAFE | kept, media_type="application/geo+json")
+
+
+def _without_private(layer: tiles.Layer, desk: Desk) -> tiles.Layer:
+    """The layer as this person sees it: what leads to a household is told in their own counties alone."""
+    places, table = people.where(desk.person, "see_private"), layer.table
+    hidden = [name for name in _LEADS_TO_HOUSEHOLDS if name in table]
+    if places is None or not hidden or "county" not in table:
+        return layer
+    table = table.copy(deep=False)
+    mine = table["county"].isin(list(places))
+    for name in hidden:
+        table[name] = table[name].astype(object).where(mine, None)
+    return tiles.Layer(table, layer.geoms, layer.size)
 
 
 def _box(request: Request) -> tiles.Box:
