@@ -326,20 +326,25 @@ def serve(
     plan: Annotated[Path | None, typer.Option(metavar="DIR", help="打开这个方案 · open this plan")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="端口 · port")] = 8501,
     home: Annotated[Path | None, typer.Option(metavar="DIR", help="数据目录 · CHIGAI_HOME")] = None,
+    host: Annotated[
+        str, typer.Option(help="监听地址；非本机须先设置登录 · beyond 127.0.0.1: with sign-in only")
+    ] = "127.0.0.1",
 ) -> None:
-    """在本机打开网页界面。 Serve the app on 127.0.0.1."""
+    """打开网页界面；设置登录之前只供本机使用。 Serve the app; without sign-in set up, on this machine alone."""
     import uvicorn
 
     from geo import plans
+    from ui import settings
 
+    how = settings.listen(host)
     _check_free(port)
     if home is not None:
         os.environ["CHIGAI_HOME"] = str(home.resolve())
     chosen = _adopt(plan, plans.home()) if plan is not None else None
-    address = f"http://127.0.0.1:{port}/" + (f"?plan={chosen}" if chosen else "")
+    origin = how.origin if how else f"http://127.0.0.1:{port}"
+    address = f"{origin}/" + (f"?plan={chosen}" if chosen else "")
     ctx.obj.say(f"在浏览器打开 {address}（Ctrl-C 停止）", f"Open {address} in a browser (Ctrl-C stops it)")
-    # this machine only: who may see the data is decided by who may sit here
-    uvicorn.run("app:app", host="127.0.0.1", port=port, log_level="warning")
+    uvicorn.run("app:app", host=host, port=port, log_level="warning", server_header=False)
 
 
 def _check_free(port: int) -> None:

@@ -165,6 +165,19 @@ def loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
+def listen(host: str) -> SignIn | None:
+    """How people sign in where the app is to listen at `host`. Raises ChigaiError where nobody would have to."""
+    how = sign_in()
+    if how is None and not loopback(host):
+        raise ChigaiError(
+            f"没有设置登录，不能在 {host} 上对外提供服务：谁都可以看到和改动数据。",
+            f"Without sign-in the app does not listen at {host}: anybody could see and change the data.",
+            do_zh="先设置 CHIGAI_OIDC_ISSUER 等五项（见使用说明“让大家登录使用”），或去掉 --host 只在本机使用。",
+            do_en="set CHIGAI_OIDC_ISSUER and the other four first (docs/guide.zh-CN.md), or leave --host out.",
+        )
+    return how
+
+
 def current() -> Settings:
     """The settings as the environment has them now. Raises ChigaiError that names the variable."""
     try:
