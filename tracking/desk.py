@@ -96,9 +96,8 @@ class Desk:
 
     def _audit_refused(self, events: Sequence[Event], receipts: Mapping[int, ledger.Receipt]) -> None:
         limited = self.person.counties is not None
-        refused = [
-            events[at] for at, r in receipts.items() if r.code == "right" or (limited and r.code == "county")
-        ]
+        codes = {"right", "county"} if limited else {"right"}
+        refused = [event for at, event in enumerate(events) if receipts[at].code in codes]
         if not refused:
             return
         counted = Counter((e.kind, e.plan_id) for e in refused)
@@ -258,7 +257,13 @@ class Desk:
         found = photos.get(self.store, sha)
         if found is None or not seen.photo(self.store, self.person, sha):
             self._refuse("see_ledger", None, f"photo {sha}")
-        return photos.path(self.home, sha).read_bytes(), found.media_type
+        try:
+            return photos.path(self.home, sha).read_bytes(), found.media_type
+        except FileNotFoundError as error:
+            raise ChigaiError(
+                "照片文件缺失。", "The photo's file is missing.", do_zh="请从备份恢复数据文件夹。",
+                do_en="restore the data folder from a backup.",
+            ) from error  # fmt: skip
 
     def exported(self, what: str, county: str | None = None, detail: str = "", private: bool = False) -> None:
         """Put down that data leave the house by another door: a plan's export, a package. Needs the right."""

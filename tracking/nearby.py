@@ -80,7 +80,7 @@ def _outlines(store: Store, plan_id: str, ids: list[str]) -> pd.DataFrame:
 def roughly_m(shapes: np.ndarray, near: tuple[float, float]) -> np.ndarray:
     """Metres from a point (longitude, latitude) to each outline in degrees, on a plane that touches there.
 
-    Within half a percent up to 50 km: enough to tell the nearest of many, all in one go.
+    Within one percent up to 50 km: enough to tell the nearest of many, all in one go.
     """
     lon, lat = near
     scale = np.array([M_PER_DEGREE * math.cos(math.radians(lat)), M_PER_DEGREE])
