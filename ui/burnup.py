@@ -32,13 +32,28 @@ def chart(row: CountyTarget, curve: Curve, as_of: date, t: Words) -> alt.LayerCh
         "day:T",
         title=None,
         scale=alt.Scale(domain=[_iso(curve.first), _iso(curve.last)]),
-        axis=alt.Axis(format=t("targets.axis_month"), tickCount="month", labelFlush=True, labelOverlap="greedy", grid=False),
+        axis=alt.Axis(
+            format=t("targets.axis_month"),
+            tickCount="month",
+            labelFlush=True,
+            labelOverlap="greedy",
+            grid=False,
+        ),
     )
     y = alt.Y(
         "mu:Q",
         title=t("targets.axis"),
         scale=alt.Scale(domain=[0, top], nice=False, zero=True),
-        axis=alt.Axis(titleAngle=0, titleAlign="left", titleAnchor="end", titleX=-4, titleY=-10, tickCount=5, format=",", grid=True),
+        axis=alt.Axis(
+            titleAngle=0,
+            titleAlign="left",
+            titleAnchor="end",
+            titleX=-4,
+            titleY=-10,
+            tickCount=5,
+            format=",",
+            grid=True,
+        ),
     )
     lines = _lines(curve, t)
     names = [t(f"targets.line_{key}") for key in LOOKS]
@@ -47,23 +62,52 @@ def chart(row: CountyTarget, curve: Curve, as_of: date, t: Words) -> alt.LayerCh
     colour = alt.Color(
         "line:N",
         scale=alt.Scale(domain=shown, range=[look[0] for look in looks]),
-        legend=alt.Legend(title=None, orient="top", direction="horizontal", columns=3, symbolType="stroke", symbolStrokeWidth=3, labelLimit=140, offset=18),
+        legend=alt.Legend(
+            title=None,
+            orient="top",
+            direction="horizontal",
+            columns=3,
+            symbolType="stroke",
+            symbolStrokeWidth=3,
+            labelLimit=140,
+            offset=18,
+        ),
     )
-    dash = alt.StrokeDash("line:N", scale=alt.Scale(domain=shown, range=[look[1] for look in looks]), legend=None)
-    width = alt.StrokeWidth("line:N", scale=alt.Scale(domain=shown, range=[look[2] for look in looks]), legend=None)
+    dash = alt.StrokeDash(
+        "line:N", scale=alt.Scale(domain=shown, range=[look[1] for look in looks]), legend=None
+    )
+    width = alt.StrokeWidth(
+        "line:N", scale=alt.Scale(domain=shown, range=[look[2] for look in looks]), legend=None
+    )
     tooltip = [
         alt.Tooltip("line:N", title=" "),
         alt.Tooltip("day:T", title=t("targets.day"), format="%Y-%m-%d"),
         alt.Tooltip("told:N", title=t("targets.axis")),
     ]
-    drawn = alt.Chart(lines).mark_line(interpolate="linear").encode(
-        x=x, y=y, color=colour, strokeDash=dash, strokeWidth=width, tooltip=tooltip
+    drawn = (
+        alt.Chart(lines)
+        .mark_line(interpolate="linear")
+        .encode(x=x, y=y, color=colour, strokeDash=dash, strokeWidth=width, tooltip=tooltip)
     )
-    layers: list[Any] = [_windows(curve), *_fan(curve, x, t), *_levels(row, curve, t), drawn, *_days(row, as_of, top, t)]
+    layers: list[Any] = [
+        _windows(curve),
+        *_fan(curve, x, t),
+        *_levels(row, curve, t),
+        drawn,
+        *_days(row, as_of, top, t),
+    ]
     return (
         alt.layer(*layers)
         .properties(height=HEIGHT, width="container")
-        .configure_axis(labelFontSize=FONT, titleFontSize=FONT, labelColor=SOFT, titleColor=SOFT, gridColor="#E6EBEE", domainColor="#C5CED5", tickColor="#C5CED5")
+        .configure_axis(
+            labelFontSize=FONT,
+            titleFontSize=FONT,
+            labelColor=SOFT,
+            titleColor=SOFT,
+            gridColor="#E6EBEE",
+            domainColor="#C5CED5",
+            tickColor="#C5CED5",
+        )
         .configure_legend(labelFontSize=FONT, labelColor=INK)
         .configure_view(stroke=None)
     )
@@ -91,8 +135,12 @@ def _lines(curve: Curve, t: Words) -> pd.DataFrame:
         "needed": curve.needed,
         "forecast": curve.fan[["day", "middle_mu"]].set_axis(["day", "mu"], axis=1),
     }
-    found = pd.concat([part.assign(line=t(f"targets.line_{key}")) for key, part in parts.items() if len(part)])
-    return found.assign(told=[numbers.plain(mu, numbers.area_digits(mu)) for mu in found["mu"]], mu=found["mu"].round(1))
+    found = pd.concat(
+        [part.assign(line=t(f"targets.line_{key}")) for key, part in parts.items() if len(part)]
+    )
+    return found.assign(
+        told=[numbers.plain(mu, numbers.area_digits(mu)) for mu in found["mu"]], mu=found["mu"].round(1)
+    )
 
 
 def _windows(curve: Curve) -> alt.Chart:
@@ -104,9 +152,15 @@ def _windows(curve: Curve) -> alt.Chart:
 def _fan(curve: Curve, x: alt.X, t: Words) -> list[alt.Chart]:
     if curve.fan.empty:
         return []
-    frame = curve.fan.round(1)
-    frame["told"] = [f"{numbers.plain(a)}–{numbers.plain(b)}" for a, b in zip(frame["low_mu"], frame["high_mu"], strict=True)]
-    tooltip = [alt.Tooltip("day:T", title=t("targets.day"), format="%Y-%m-%d"), alt.Tooltip("told:N", title=t("targets.range"))]
+    frame = curve.fan.round({"low_mu": 1, "middle_mu": 1, "high_mu": 1})
+    frame["told"] = [
+        f"{numbers.plain(a)}–{numbers.plain(b)}"
+        for a, b in zip(frame["low_mu"], frame["high_mu"], strict=True)
+    ]
+    tooltip = [
+        alt.Tooltip("day:T", title=t("targets.day"), format="%Y-%m-%d"),
+        alt.Tooltip("told:N", title=t("targets.range")),
+    ]
     area = alt.Chart(frame).mark_area(color=FORECAST, opacity=0.3)
     return [area.encode(x=x, y=alt.Y("low_mu:Q", title=None), y2="high_mu:Q", tooltip=tooltip)]
 
@@ -130,13 +184,21 @@ def _days(row: CountyTarget, as_of: date, top: float, t: Words) -> list[alt.Char
     """The deadline, and the day up to which reports count, as lines down."""
     assert row.deadline is not None
     day = pd.Timestamp(row.deadline) + pd.Timedelta(days=1)
-    frame = pd.DataFrame([(day, t("targets.line_deadline", day=f"{row.deadline:%m-%d}"), top)], columns=["day", "name", "mu"])
+    frame = pd.DataFrame(
+        [(day, t("targets.line_deadline", day=f"{row.deadline:%m-%d}"), top)], columns=["day", "name", "mu"]
+    )
     base = alt.Chart(frame)
     drawn = [
         base.mark_rule(color=INK, strokeWidth=2).encode(x="day:T"),
-        base.mark_text(align="right", baseline="top", dx=-5, dy=2, color=INK, fontSize=FONT, fontWeight=600).encode(x="day:T", y="mu:Q", text="name:N"),
+        base.mark_text(
+            align="right", baseline="top", dx=-5, dy=2, color=INK, fontSize=FONT, fontWeight=600
+        ).encode(x="day:T", y="mu:Q", text="name:N"),
     ]
     if as_of < row.deadline:
         now = pd.DataFrame([(pd.Timestamp(as_of), row.counted_mu)], columns=["day", "mu"])
-        drawn.append(alt.Chart(now).mark_point(filled=True, size=90, color=COUNTED, stroke="#fff", strokeWidth=2, opacity=1).encode(x="day:T", y="mu:Q"))
+        drawn.append(
+            alt.Chart(now)
+            .mark_point(filled=True, size=90, color=COUNTED, stroke="#fff", strokeWidth=2, opacity=1)
+            .encode(x="day:T", y="mu:Q")
+        )
     return drawn

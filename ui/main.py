@@ -35,6 +35,7 @@ PAGES = {
     "overview": Entry("overview.py", somewhere("see")),
     "parcels": Entry("parcels.py", somewhere("plan")),
     "plan": Entry("plan.py", somewhere("see")),
+    "targets": Entry("targets.py", somewhere("see")),
     "field": Entry("field.py", somewhere(*ACTION_OF.values())),
     "ledger": Entry("ledger.py", somewhere("see_ledger")),
     "people": Entry("people.py", lambda desk: desk.may("manage_users")),

@@ -53,6 +53,9 @@ PROGRESS: dict[str, Look] = {
 }
 """State of a county's target in the fields, by tracking.forecast.State."""
 
+SILENT = Look("#5B6B7A", "plain", "◇", "未报送", "no report")
+"""A county that has not reported by the cut-off: beside its state, not in place of it."""
+
 WORK: dict[str, Look] = {
     "planned": Look("#EFEBDD", "plain", "○", "未开工", "not started"),
     "started": Look("#F2DC3D", "plain", "◔", "施工中", "under way"),
