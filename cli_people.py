@@ -160,8 +160,9 @@ def _counties(named: list[str] | None, every: bool) -> list[str] | Literal[False
     """The adcodes that the options mean; None is every county, False that they say nothing."""
     if every and named:
         raise ChigaiError(
-            "--county 与 --all-counties 只能用一个。", "Give --county or --all-counties, not both."
-        )
+            "--county 与 --all-counties 只能用一个。", "Give --county or --all-counties, not both.",
+            do_zh="去掉其中一个。", do_en="leave one of them out.",
+        )  # fmt: skip
     if every:
         return None
     if not named:

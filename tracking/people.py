@@ -170,7 +170,10 @@ def change_user(store: Store, by: Person, user_id: str, seen_version: int, **cha
     with store.writing() as connection:
         row = connection.execute(select(table).where(table.c.id == user_id).with_for_update()).first()
         if row is None:
-            raise ChigaiError("没有这个用户。", "There is no such user.")
+            raise ChigaiError(
+                "没有这个用户。", "There is no such user.",
+                do_zh="请刷新用户列表。", do_en="look at the list of users again.",
+            )  # fmt: skip
         before = {n: v for n, v in row._asdict().items() if n in values and v != values[n]}
         if row.version != seen_version:
             raise _changed(connection, row, seen_version, values)
@@ -285,7 +288,10 @@ def _sound(given: Mapping[str, Any]) -> dict[str, Any]:
     if "name" in values:
         values["name"] = str(values["name"]).strip()
         if not 0 < len(values["name"]) <= LONGEST_NAME or not values["name"].isprintable():
-            raise ChigaiError("请填写姓名（最多 100 字）。", "A name has 1 to 100 characters.")
+            raise ChigaiError(
+                "姓名不对。", "This is no name.",
+                do_zh="填写 1 到 100 个字，不含换行等符号。", do_en="give 1 to 100 characters that can be seen.",
+            )  # fmt: skip
     if "email" in values:
         values["email"] = str(values["email"]).strip().lower()
         if len(values["email"]) > 254 or not EMAIL.fullmatch(values["email"]):
@@ -314,7 +320,10 @@ def _sound(given: Mapping[str, Any]) -> dict[str, Any]:
 def _free(connection: Connection, email: str, user_id: str) -> None:
     taken = select(table.c.id).where(table.c.email == email, table.c.id != user_id)
     if connection.execute(taken).first() is not None:
-        raise ChigaiError("这个邮箱已属于另一位用户。", "This address belongs to another user already.")
+        raise ChigaiError(
+            "这个邮箱已属于另一位用户。", "This address belongs to another user already.",
+            do_zh="请修改那位用户，或换一个邮箱。", do_en="change that user, or give another address.",
+        )  # fmt: skip
 
 
 def _told(values: Mapping[str, Any]) -> str:
