@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import threading
 from collections.abc import Collection, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, Select, Text, and_, cast, func, or_, select, type_coerce
+from sqlalchemy import Connection, Integer, Select, Text, and_, cast, func, or_, select, type_coerce
 from sqlalchemy.types import BigInteger
 
 from tracking import chain
@@ -34,7 +35,7 @@ AT_ONCE = 500_000
 class Ledger:
     """Events as columns, in the order of the chain; times in microseconds since 1970 UTC.
 
-    key: the event's plan and block, as `keys` numbers them. kind: as CODE numbers them. passed: 0, 1 or NaN.
+    key: the event's plan and block, as `keys` numbers them; it only grows. kind: as CODE numbers them. passed: 0, 1 or NaN.
     corrections, corrected, void: by correction, in their order, its row, the row of what it corrects, and whether
     it makes that void.
     """
@@ -54,23 +55,12 @@ class Ledger:
     void: np.ndarray
 
     @classmethod
-    def empty(cls) -> Ledger:
+    def empty(cls, keys: dict[tuple[str, str], int]) -> Ledger:
         whole, small = np.empty(0, np.int64), np.empty(0, np.int8)
         none, never = np.empty(0), np.empty(0, bool)
         return cls(
-            chain.Head(0, chain.GENESIS), {}, whole, whole, small, whole, whole, none, none, none, whole, whole, never
+            chain.Head(0, chain.GENESIS), keys, whole, whole, small, whole, whole, none, none, none, whole, whole, never
         )  # fmt: skip
-
-    @property
-    def size(self) -> int:
-        """How many keys its events have: a later state of the ledger may have given more to `keys`."""
-        return int(self.key.max()) + 1 if len(self.key) else 0
-
-    def find(self, plan_ids: pd.Series, block_ids: pd.Series) -> np.ndarray:
-        """The keys of blocks; `size` for those of which nothing was ever reported."""
-        get, size = self.keys.get, self.size
-        pairs = zip(plan_ids, block_ids, strict=True)
-        return np.minimum(np.fromiter((get(pair, size) for pair in pairs), np.int64, len(plan_ids)), size)
 
     def put_right(
         self, heard: np.ndarray | None = None
@@ -118,7 +108,7 @@ class Seen:
         self._connection, self._memory = connection, memory
 
     def blocks(self, plan_ids: Collection[str] | None = None) -> pd.DataFrame:
-        """The blocks of plans, of all without `plan_ids`, with the columns BLOCK; not to be changed."""
+        """The blocks of plans, of all without `plan_ids`, with the columns BLOCK and `key`; not to be changed."""
         frames = [
             self._memory.blocks(self._connection, plan)
             for plan in self.plans
@@ -126,7 +116,9 @@ class Seen:
         ]
         if len(frames) == 1:
             return frames[0]
-        return pd.concat(frames, ignore_index=True) if frames else _frame([])
+        return (
+            pd.concat(frames, ignore_index=True) if frames else _frame([]).assign(key=np.empty(0, np.int64))
+        )
 
 
 class _Memory:
@@ -134,14 +126,17 @@ class _Memory:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.ledger = Ledger.empty()
+        self.ledger = Ledger.empty({})
         self._blocks: dict[str, tuple[tuple[Any, ...], pd.DataFrame]] = {}
 
     def blocks(self, connection: Connection, plan: Plan) -> pd.DataFrame:
         stamp, frame = self._blocks.get(plan.id, (None, None))
         if frame is None or stamp != plan.stamp:
             query = select(*(blocks.c[name] for name in BLOCK)).where(blocks.c.plan_id == plan.id)
-            frame = _frame(raw_rows(connection, query.order_by(blocks.c.block_id)))
+            rows = raw_rows(connection, query.order_by(blocks.c.block_id))
+            frame = _frame(rows)
+            keys = self.ledger.keys
+            frame["key"] = np.array([keys.setdefault(row[:2], len(keys)) for row in rows], np.int64)
             self._blocks[plan.id] = (plan.stamp, frame)
         return frame
 
@@ -184,7 +179,7 @@ def _brought_up(connection: Connection, before: Ledger) -> Ledger:
     since = before.head.seq
     if since and connection.scalar(select(events.c.hash).where(events.c.seq == since)) != before.head.hash:
         # another ledger was restored under our feet
-        before, since = Ledger.empty(), 0
+        before, since = Ledger.empty(before.keys), 0
     keys = before.keys
     parts = [before]
     for start in range(since, now.seq, AT_ONCE):
@@ -206,51 +201,46 @@ def _brought_up(connection: Connection, before: Ledger) -> Ledger:
 def _read(connection: Connection, keys: dict[tuple[str, str], int], start: int, end: int) -> Ledger:
     """The events after number `start` up to `end`, without corrections.
 
-    The database gives whole columns as JSON, which takes a third of the time of rows; numbers with a fraction
-    come as rows, for in JSON SQLite rounds them.
+    The database gives whole columns as texts, which takes a third of the time of rows; numbers with a fraction
+    come as rows, for in a text SQLite rounds them.
     """
-    mine = and_(events.c.seq > start, events.c.seq <= end)
-    sqlite = connection.dialect.name == "sqlite"
-    names = ("seq", "plan_id", "block_id", "kind", "happened", "received", "passed")
-    given: list[Any] = [events.c[name] for name in names]
-    given = [type_coerce(c, BigInteger) if c.name in ("happened", "received") else c for c in given]
-    whole = [func.json_group_array(c) if sqlite else cast(func.json_agg(c), Text) for c in given]
-    texts = next(iter(raw_rows(connection, select(*whole).where(mine))))
-    seq, plan, block, kind, happened, received, passed = (json.loads(text or "[]") for text in texts)
-    number = np.array(seq, np.int64)
-    order = np.argsort(number, kind="stable")
-    number = number[order]
-    kinds, names_of_kinds = pd.factorize(np.array(kind, object))
-    done, measured = np.full((2, len(number)), np.nan)
-    figures = select(events.c.seq, events.c.done_mu, events.c.measured_mu)
-    some = or_(events.c.done_mu.is_not(None), events.c.measured_mu.is_not(None))
-    rows = raw_rows(connection, figures.where(mine, some))
-    if rows:
-        of, *found = (np.array(column, float) for column in zip(*rows, strict=True))
-        at = np.searchsorted(number, of.astype(np.int64))
-        done[at], measured[at] = found
-    empty = Ledger.empty()
-    return Ledger(
-        empty.head,
-        keys,
-        number,
-        _keys(keys, plan, block)[order],
-        np.array([CODE[name] for name in names_of_kinds], np.int8)[kinds][order],
-        np.array(happened, np.int64)[order],
-        np.array(received, np.int64)[order],
-        done,
-        measured,
-        np.array(passed, float)[order],
-        empty.corrections,
-        empty.corrected,
-        empty.void,
+    e = events.c
+    mine = and_(e.seq > start, e.seq <= end)
+    moments = [type_coerce(c, BigInteger) for c in (e.happened, e.received)]
+    numbers = [e.seq, *moments, func.coalesce(cast(e.passed, Integer), -1)]
+    texts = [e.plan_id, e.block_id, e.kind]
+    if connection.dialect.name == "sqlite":
+        whole: list[Any] = [*map(func.group_concat, numbers), *map(func.json_group_array, texts)]
+    else:
+        whole = [func.string_agg(cast(c, Text), ",") for c in numbers]
+        whole += [cast(func.json_agg(c), Text) for c in texts]
+    (given,) = raw_rows(connection, select(*whole).where(mine))
+    seq, *counted = (
+        np.fromstring(text, np.int64, sep=",") if text else np.empty(0, np.int64) for text in given[:4]
     )
+    order = np.argsort(seq, kind="stable")
+    seq, (happened, received, passed) = seq[order], (column[order] for column in counted)
+    plan, block, kind = (np.array(json.loads(text or "[]"), object)[order] for text in given[4:])
+    kinds, names = pd.factorize(kind)
+    figures = select(e.seq, *(func.coalesce(c, -1.0) for c in (e.done_mu, e.measured_mu)))
+    rows = raw_rows(connection, figures.where(mine, or_(e.done_mu.is_not(None), e.measured_mu.is_not(None))))
+    found = np.fromiter(itertools.chain.from_iterable(rows), float, 3 * len(rows)).reshape(-1, 3)
+    found[found < 0] = np.nan
+    done, measured = np.full((2, len(seq)), np.nan)
+    at = np.searchsorted(seq, found[:, 0].astype(np.int64))
+    done[at], measured[at] = found[:, 1], found[:, 2]
+    empty = Ledger.empty(keys)
+    return Ledger(
+        empty.head, keys, seq, _keys(keys, plan, block), np.array([CODE[name] for name in names], np.int8)[kinds],
+        happened, received, done, measured, np.where(passed < 0, np.nan, passed),
+        empty.corrections, empty.corrected, empty.void,
+    )  # fmt: skip
 
 
-def _keys(keys: dict[tuple[str, str], int], plan: list[str], block: list[str]) -> np.ndarray:
+def _keys(keys: dict[tuple[str, str], int], plan: np.ndarray, block: np.ndarray) -> np.ndarray:
     """The key of each event; plans and blocks that are new get the next numbers."""
-    plan_at, plan_ids = pd.factorize(np.array(plan, object))
-    block_at, block_ids = pd.factorize(np.array(block, object))
+    plan_at, plan_ids = pd.factorize(plan)
+    block_at, block_ids = pd.factorize(block)
     pair_at, pairs = pd.factorize(plan_at * max(len(block_ids), 1) + block_at)
     named = ((plan_ids[p // len(block_ids)], block_ids[p % len(block_ids)]) for p in pairs)
     return np.array([keys.setdefault(pair, len(keys)) for pair in named], np.int64)[pair_at]

@@ -56,14 +56,14 @@ def _in_force(seen: Seen, programme: str, plan_id: str | None) -> pd.DataFrame:
         return seen.blocks(mine if plan_id is None else [plan_id])
     frame = seen.blocks(mine)
     rank = frame["plan_id"].map({name: i for i, name in enumerate(mine)})
-    reported = seen.ledger.find(frame["plan_id"], frame["block_id"]) < seen.ledger.size
+    reported = np.isin(frame["key"], seen.ledger.key)
     newest = rank[reported].groupby(frame["county"]).max().reindex(frame["county"]).fillna(len(mine) - 1)
     return frame.loc[rank.to_numpy() == newest.to_numpy()].reset_index(drop=True)
 
 
 def _said(ledger: Ledger, blocks: pd.DataFrame, end: int) -> pd.DataFrame:
     """`blocks` with what was reported of each before `end`, microseconds since 1970 UTC."""
-    at = ledger.find(blocks["plan_id"], blocks["block_id"])
+    at, size = blocks["key"].to_numpy(), len(ledger.keys)
     counts, done, measured, passed = ledger.put_right()
     counts &= ledger.happened < end
     counts &= ~np.isin(ledger.kind, [CODE[kind] for kind in NOT_A_REPORT])
@@ -73,12 +73,12 @@ def _said(ledger: Ledger, blocks: pd.DataFrame, end: int) -> pd.DataFrame:
     )
 
     def first(chosen: np.ndarray, values: np.ndarray) -> np.ndarray:
-        found = np.full(ledger.size + 1, _NEVER)
+        found = np.full(size, _NEVER)
         np.minimum.at(found, key[chosen], values[chosen])
         return found
 
     def last(chosen: np.ndarray, values: np.ndarray) -> np.ndarray:
-        found = np.full(ledger.size + 1, -_NEVER)
+        found = np.full(size, -_NEVER)
         np.maximum.at(found, key[chosen], values[chosen])
         return found
 
@@ -86,9 +86,9 @@ def _said(ledger: Ledger, blocks: pd.DataFrame, end: int) -> pd.DataFrame:
     since = happened > returned[key]
     work = np.isin(kind, [CODE[name] for name in REPORTS])
     finished, accepted = since & (kind == CODE["finished"]), since & (kind == CODE["accepted"])
-    least = np.full(ledger.size + 1, np.nan)
+    least = np.full(size, np.nan)
     np.fmin.at(least, key[accepted], measured[rows][accepted])
-    most = np.zeros(ledger.size + 1)
+    most = np.zeros(size)
     np.fmax.at(most, key, done[rows])
 
     frame = blocks[list(BLOCK)].copy()

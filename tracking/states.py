@@ -41,7 +41,7 @@ def states(
     with look(store) as seen:
         frame, ledger = seen.blocks(None if plan_id is None else [plan_id]), seen.ledger
     here = ~frame["withdrawn"] if county is None else ~frame["withdrawn"] & (frame["county"] == county)
-    return _Happened(ledger, as_of, known).on(frame.loc[here, list(COLUMNS)].reset_index(drop=True))
+    return _Happened(ledger, as_of, known).on(frame.loc[here])
 
 
 def end_of(day: date) -> int:
@@ -66,7 +66,8 @@ class _Happened:
         self.done, self.measured, self.passed = done[rows], measured[rows], passed[rows]
 
     def on(self, frame: pd.DataFrame) -> pd.DataFrame:
-        size, kind, keys = self.ledger.size, self.kind, self.ledger.keys
+        keys, kind = self.ledger.keys, self.kind
+        size = len(keys)
         status = ~np.isin(kind, [CODE["consent"], CODE["correction"], CODE["measure"]])
         last = self._last(status, size)
         state = np.full(size + 1, "planned", object)
@@ -78,9 +79,9 @@ class _Happened:
         returned = seen[(kind[last[seen]] == CODE["checked"]) & (self.passed[last[seen]] == 0)]
         state[returned] = "returned"
         approvals = ((plan, keys.get((plan, ""), size)) for plan in frame["plan_id"].unique())
-        whole = {plan for plan, k in approvals if k < size and last[k] >= 0}
-        at = self.ledger.find(frame["plan_id"], frame["block_id"])
-        out = frame.copy()
+        whole = {plan for plan, key in approvals if last[key] >= 0}
+        at = frame["key"].to_numpy()
+        out = frame[list(COLUMNS)].reset_index(drop=True)
         out["state"] = state[at]
         if whole:
             out.loc[(out["state"] == "planned") & out["plan_id"].isin(whole), "state"] = "approved"
