@@ -8,6 +8,8 @@ import numpy as np
 import pyproj
 import shapely
 
+QUARTER_M = 10_000_000.0
+"""A quarter of the way round the earth: from beyond it, an outline at the other side is seen all around."""
 CRS = 4490
 """CGCS2000 degrees; WGS 84's differ from them by less than a metre."""
 
@@ -32,4 +34,8 @@ def to_outline(lon: float, lat: float, outline: shapely.Geometry) -> float:
         angle = np.radians(azimuth)
         return np.column_stack([metres * np.sin(angle), metres * np.cos(angle)])
 
-    return float(shapely.distance(shapely.Point(0, 0), shapely.transform(outline, seen)))
+    drawn = shapely.transform(outline, seen)
+    nearest_vertex = float(np.hypot(*shapely.get_coordinates(drawn).T).min())
+    if nearest_vertex > QUARTER_M:
+        return nearest_vertex
+    return float(shapely.distance(shapely.Point(0, 0), drawn))

@@ -46,6 +46,9 @@ def clear(store: Store, home: Path, now: datetime | None = None, actor: str = "l
     with photos.held(home, alone=True):
         for part in chunks(listed(store, moment), AT_ONCE):
             gone += _clear(store, home, part, moment, actor)
+        # what a kill left half written: nobody writes now
+        for part_file in (Path(home) / "files").glob("??/.*.part"):
+            part_file.unlink(missing_ok=True)
     return gone
 
 

@@ -357,6 +357,9 @@ def bombs() -> dict[str, bytes]:
     png = saved(Image.new("1", (9_000, 9_000)), "PNG")
     plain = jpeg(progressive=True)
     start = plain.rindex(b"\xff\xda")
+    shown = heic(scene())
+    at = shown.index(b"ispe")
+    size = shown[at : at + 16]
     return {
         "png of 81 million": png,
         "png of 4 thousand million": png[:16] + struct.pack(">II", 65_535, 65_535) + png[24:],
@@ -364,6 +367,9 @@ def bombs() -> dict[str, bytes]:
         "progressive jpeg of 100 million": resized(plain, 10_000, 10_000),
         "jpeg that never ends": plain[:-2] + plain[start:-2] * (MOST_SCANS + 1) + b"\xff\xd9",
         "webp": struct.pack("<4sI4s4sI", b"RIFF", 30, b"WEBP", b"VP8X", 10) + bytes(4) + b"\xfe\x3f\x00" * 2,
+        "heic of 4 thousand million": shown.replace(
+            size, size[:4] + bytes(4) + struct.pack(">II", 65_535, 65_535)
+        ),
         "31 MB": jpeg() + b"\0" * MOST_BYTES,
     }
 
