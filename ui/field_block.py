@@ -64,9 +64,10 @@ def show(ctx: Visit, plan_id: str, block_id: str) -> None:
     history = pd.DataFrame()
     if desk.may("see_ledger", row["county"]):
         history = desk.events(plan_id=plan_id, block_id=block_id)
+    named = st.query_params.get("id")
     done = st.session_state.get(DONE)
-    if done is None:
-        done = _acknowledged(st.query_params.get("id"), history)
+    if done is None or str(done.id) != named:
+        done = _acknowledged(named, history)
     if done is not None:
         _received(ctx, row, done)
     else:

@@ -16,6 +16,7 @@ from ui.field_parts import Visit
 from ui.reporting import Draft
 
 PHOTO_MB = 30
+MOST_MU = 99_999.0
 DAYS = ("0", "1", "2", "other")
 NUMBERS = ("done_mu", "measured_mu", "level_points")
 
@@ -58,7 +59,12 @@ def _number(ctx: Visit, draft: Draft, name: str, whole: bool = False) -> float |
     shape: dict[str, Any] = (
         {"min_value": 0, "step": 1, "max_value": 999_999}
         if whole
-        else {"min_value": 0.0, "step": 0.5, "format": "%.2f" if name == "measured_mu" else "%.1f"}
+        else {
+            "min_value": 0.0,
+            "max_value": MOST_MU,
+            "step": 0.5,
+            "format": "%.2f" if name == "measured_mu" else "%.1f",
+        }
     )
     value = st.number_input(
         ctx.t(f"field.{name}"), value=kept, key=_key(draft, name), placeholder="", **shape
@@ -83,23 +89,26 @@ def _choice(ctx: Visit, draft: Draft, name: str) -> bool | None:
 
 
 def _progress(ctx: Visit, draft: Draft, row: Mapping[str, Any], history: pd.DataFrame) -> list[str]:
+    """The area done in all: typed, stepped, or a share with one tap."""
     t, area, done = ctx.t, float(row["area_mu"]), float(row["done_mu"])
-    if "done_mu" not in draft.typed:
-        draft.typed["done_mu"] = None
-    key = _key(draft, "done_mu")
-
-    def put(value: float) -> None:
-        draft.typed["done_mu"] = st.session_state[key] = value
-
+    draft.typed.setdefault("done_mu", round(done, 1))
     value = _number(ctx, draft, "done_mu")
-    st.caption(
-        f"{t('field.done_mu_help')} {t('field.done_of', done=numbers.mu(done, ctx.lang, False), area=numbers.mu(area, ctx.lang))}"
-    )
-    choices = reporting.quick(area, done)
-    for column, (share, mu) in zip(st.columns(len(choices)), choices, strict=True):
-        label = t("field.whole") if share == 100 else f"{share} %"
-        column.button(label, key=f"quick_{share}", width="stretch", on_click=put, args=(mu,))
-    return [] if value is not None else [t("field.done_mu")]
+    told = t("field.done_of", done=numbers.mu(done, ctx.lang, False), area=numbers.mu(area, ctx.lang))
+    st.caption(f"{t('field.done_mu_help')}{told}")
+    with st.container(key="field_quick"):
+        choices = reporting.quick(area, done)
+        for column, (share, mu) in zip(st.columns(len(choices)), choices, strict=True):
+            label = t("field.whole") if share == 100 else f"{share} %"
+            column.button(label, key=f"quick_{share}", width="stretch", on_click=_put, args=(draft, mu))
+    if value is None:
+        return [t("field.done_mu")]
+    return [t("field.done_same", done=numbers.mu(done, ctx.lang))] if round(done, 1) == value else []
+
+
+def _put(draft: Draft, done_mu: float) -> None:
+    """Another area done; a number box shows what it is told only when it is new."""
+    draft.typed["done_mu"] = done_mu
+    draft.typed["turn"] = draft.typed.get("turn", 0) + 1
 
 
 def _checked(ctx: Visit, draft: Draft, row: Mapping[str, Any], history: pd.DataFrame) -> list[str]:
@@ -176,7 +185,7 @@ def _correction(ctx: Visit, draft: Draft, row: Mapping[str, Any], history: pd.Da
 def _told(event: Mapping[str, Any], ctx: Visit) -> str:
     when = field_parts.moment(event["happened"], ctx.t)
     number = ctx.t("field.number", n=numbers.plain(event["seq"]))
-    return f"{number} · {ctx.t('kind.' + event['kind'])} · {when} · {field_parts.who(event)}"
+    return f"{number} · {ctx.t('kind.' + event['kind'])} · {when} · {field_parts.who(event, ctx.t)}"
 
 
 def _other_figures(ctx: Visit, draft: Draft, takes: list[str]) -> list[str]:
@@ -274,7 +283,8 @@ def _words(ctx: Visit) -> None:
     st.html(
         "<style>"
         f'{box} [data-testid="stFileUploaderDropzoneInstructions"]{{display:none}}'
-        f"{box}{{padding:0;background:none;border:0}}"
+        f"{box}{{display:block;padding:0;background:none;border:0}}"
+        f"{box} span:has(> button){{display:block;width:100%}}"
         f'{box} button[data-testid="stBaseButton-secondary"]{{font-size:0;width:100%;min-height:3.4rem}}'
         f'{box} button[data-testid="stBaseButton-secondary"] *{{display:none}}'
         f'{box} button[data-testid="stBaseButton-secondary"]::after'

@@ -12,6 +12,7 @@ import pandas as pd
 
 from planning.programme import Programme
 from tracking.desk import Desk
+from tracking.people import LOCAL as LOCAL_USER
 from tracking.rules import FIGURES
 from tracking.targets import LOCAL
 from ui import maps, numbers, palette, parts, safe
@@ -112,10 +113,17 @@ def figures(row: Mapping[str, Any], t: Words) -> str:
     return " · ".join(said)
 
 
-def who(row: Mapping[str, Any]) -> str:
+def who(row: Mapping[str, Any], t: Words) -> str:
     """The one who reported, by name where it is a user of ours."""
-    name = row.get("name")
-    return str(name) if isinstance(name, str) and name else str(row["actor"])
+    name, actor = row.get("name"), str(row["actor"])
+    if actor == LOCAL_USER.id:
+        return t("ledger.this_machine")
+    return name if isinstance(name, str) and name else actor
+
+
+def names(visit: Visit, plan_id: str | None) -> dict[str, str]:
+    """Those who reported, by id, as `who` calls them."""
+    return {row["actor"]: who(row, visit.t) for row in records(visit.desk.reporters(plan_id))}
 
 
 def files_of(row: Mapping[str, Any]) -> list[str]:
@@ -128,7 +136,7 @@ def story_line(row: Mapping[str, Any], t: Words, pictures: str = "") -> str:
     """One report in a block's story: safe HTML."""
     void = f' <span class="cg-flag">{safe.text(t("ledger.voided"))}</span>' if row.get("void") else ""
     more = figures(row, t)
-    facts = [moment(row["happened"], t), who(row), t("field.number", n=numbers.plain(row["seq"]))]
+    facts = [moment(row["happened"], t), who(row, t), t("field.number", n=numbers.plain(row["seq"]))]
     return (
         f"<li><b>{safe.text(t('kind.' + row['kind']))}</b>{void}{' · ' if more else ''}{more}"
         f"<small>{safe.text(' · '.join(facts))}</small>{pictures}</li>"
@@ -167,10 +175,11 @@ def photos(shas: Iterable[str], t: Words, flags: Mapping[str, Iterable[str]]) ->
 
 
 def flags_by_photo(frame: pd.DataFrame, t: Words) -> dict[str, list[str]]:
-    """What tracking.photos.flags found, in words by photo."""
+    """What tracking.photos.flags found, in few words by photo."""
     found: dict[str, list[str]] = {}
     for row in records(frame):
-        said = str(row["zh"] if t.lang == "zh" else row["en"])
+        metres = "" if pd.isna(row["metres"]) else distance(float(row["metres"]), t)
+        said = t(f"flag.{row['flag']}", metres=metres)
         if said not in found.setdefault(str(row["sha"]), []):
             found[str(row["sha"])].append(said)
     return found

@@ -88,8 +88,7 @@ def _filters(ctx: Visit, plan_id: str | None) -> dict[str, Any]:
     t, desk = ctx.t, ctx.desk
     names = ctx.counties
     mine = [c for c in names if desk.may("see_ledger", c)]
-    people = desk.reporters(plan_id)
-    called = dict(zip(people["actor"], people["name"].fillna(people["actor"]), strict=True))
+    called = field_parts.names(ctx, plan_id)
     with st.container(key="ledger_filters"):
         first, second = st.columns(4), st.columns(4)
         with first[0]:
@@ -203,7 +202,7 @@ def _table(ctx: Visit, frame: pd.DataFrame, fixes: Mapping[Any, Mapping[str, Any
                 _what(row, fixes.get(row["id"]), t),
                 _where(row, names, ctx),
                 _when(row, t),
-                safe.text(field_parts.who(row)),
+                safe.text(field_parts.who(row, t)),
                 numbers.plain(row["seq"]),
                 field_parts.photos(field_parts.files_of(row), t, flags),
             ]
@@ -232,7 +231,7 @@ def _where(row: Mapping[str, Any], names: Mapping[str, str], ctx: Visit) -> str:
 
 def _when(row: Mapping[str, Any], t: Any) -> str:
     late = (row["received"] - row["happened"]).total_seconds()
-    said = safe.text(field_parts.moment(row["happened"], t))
+    said = f'<span class="cg-when">{safe.text(field_parts.moment(row["happened"], t))}</span>'
     if math.isfinite(late) and late > 3600:
         told = t("ledger.received", when=field_parts.moment(row["received"], t))
         said += f"<br><small>{safe.text(told)}</small>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -14,11 +14,11 @@ import streamlit as st
 from tracking.rules import KINDS
 from ui import field_parts, numbers, parts, safe
 from ui.field_parts import Visit
-from ui.parts import Column
+from ui.text import Words
 
 SHOWN = (
     "kind", "block_id", "happened", "actor", "done_mu", "passed", "reason", "measured_mu", "level_points",
-    "inspector", "operator", "given", "measure", "county", "units", "corrects", "note", "files", "block_version",
+    "inspector", "operator", "given", "measure", "units", "corrects", "note", "files", "block_version",
 )  # fmt: skip
 MOST = 50
 
@@ -37,65 +37,55 @@ def show(ctx: Visit, plan_id: str | None) -> None:
     if not len(frame):
         parts.notice("good", safe.text(t("ledger.conflict_none")))
         return
-    open_ = int((~frame["settled"].astype(bool)).sum())
+    open_ = int(((frame["why"] == "changed") & ~frame["settled"].astype(bool)).sum())
     st.caption(t("ledger.conflict_count", n=len(frame), open=open_))
+    names = field_parts.names(ctx, plan_id)
     for row in field_parts.records(frame.head(MOST)):
         with st.container(border=True):
-            _one(ctx, row)
+            _one(ctx, row, names)
 
 
-def _one(ctx: Visit, row: Mapping[str, Any]) -> None:
-    t = ctx.t
-    sent = json.loads(row["sent"])
-    why = t(f"ledger.why_{row['why']}")
-    state = t("ledger.settled" if row["settled"] else "ledger.open")
+def _one(ctx: Visit, row: Mapping[str, Any], names: Mapping[str, str]) -> None:
+    t, sent = ctx.t, json.loads(row["sent"])
+    two = row["why"] == "content"
+    state = t("ledger.first_counts" if two else "ledger.settled" if row["settled"] else "ledger.open")
+    why = t("ledger.why_content" if two else "ledger.why_changed")
     when = t("ledger.received", when=field_parts.moment(row["received"], t))
-    place = (
-        block_link(str(row["block_id"]), ctx.lang) if row["block_id"] else safe.text(t("ledger.whole_plan"))
-    )
+    block_id = str(row["block_id"])
+    place = block_link(block_id, ctx.lang) if block_id else safe.text(t("ledger.whole_plan"))
     st.html(
         f'<div class="cg-block"><b>{place}</b><span class="cg-far">{safe.text(state)}</span>'
         f'<span class="cg-where">{safe.text(why)} · {safe.text(when)}</span></div>'
     )
-    if row["why"] == "content":
-        _two_contents(ctx, row, sent)
-    else:
-        said = row["zh"] if ctx.lang == "zh" else row["en"]
-        parts.table(
-            [Column(t("ledger.item")), Column(t("ledger.sent"), wide=True)],
-            [
-                [safe.text(t(f"field_name.{n}")), _value(n, sent.get(n), t)]
-                for n in SHOWN
-                if _given(sent.get(n))
-            ],
-        )
-        parts.notice("plain", f"<b>{safe.text(t('ledger.now'))}</b>", safe.text(said))
+    first = _first(ctx, row) if two else {}
+    said = [(n, _value(n, first.get(n), t, names), _value(n, sent.get(n), t, names)) for n in SHOWN]
+    if two:
+        # what differs stands first
+        said.sort(key=lambda one: one[1] == one[2])
+    _side_by_side(t, [one for one in said if one[1] or one[2]], two)
+    if not two:
+        told = row["zh"] if ctx.lang == "zh" else row["en"]
+        parts.notice("plain", f"<b>{safe.text(t('ledger.now'))}</b>", safe.text(told))
 
 
-def _two_contents(ctx: Visit, row: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
-    """The report that counts beside the one that does not; where they differ, in bold."""
-    t, desk = ctx.t, ctx.desk
-    filters = {"plan_id": row["plan_id"]} | ({"block_id": row["block_id"]} if row["block_id"] else {})
-    history = desk.events(**filters)
-    same = history[history["id"].astype(str) == str(row["event_id"])]
-    first = field_parts.records(same)[0] if len(same) else {}
-    rows = []
-    for name in SHOWN:
-        one, two = _value(name, first.get(name), t), _value(name, sent.get(name), t)
-        if not one and not two:
-            continue
-        differs = one != two and bool(first)
-        rows.append(
-            [safe.text(t(f"field_name.{name}")), *(f"<b>{v}</b>" if differs else v for v in (one, two))]
-        )
-    parts.table(
-        [
-            Column(t("ledger.item")),
-            Column(t("ledger.first"), wide=True),
-            Column(t("ledger.second"), wide=True),
-        ],
-        rows,
-    )
+def _first(ctx: Visit, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The report in the ledger that has the same id."""
+    about = {"block_id": row["block_id"]} if row["block_id"] else {}
+    history = ctx.desk.events(plan_id=row["plan_id"], **about)
+    same = field_parts.records(history[history["id"] == row["event_id"]])
+    return same[0] if same else {}
+
+
+def _side_by_side(t: Words, said: Sequence[tuple[str, str, str]], two: bool) -> None:
+    """What was reported, item by item: what counts beside what does not, in bold where they differ."""
+    heads = ["ledger.item", *(("ledger.first", "ledger.second") if two else ("ledger.sent",))]
+    lines = []
+    for name, one, other in said:
+        cells = [one, other] if two else [other]
+        shown = "".join(f"<td>{f'<b>{v}</b>' if two and one != other else v}</td>" for v in cells)
+        lines.append(f"<tr><th>{safe.text(t(f'field_name.{name}'))}</th>{shown}</tr>")
+    top = "".join(f"<th>{safe.text(t(head))}</th>" for head in heads)
+    st.html(f'<table class="cg-two"><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table>')
 
 
 def _given(value: Any) -> bool:
@@ -104,7 +94,7 @@ def _given(value: Any) -> bool:
     )
 
 
-def _value(name: str, value: Any, t: Any) -> str:
+def _value(name: str, value: Any, t: Words, names: Mapping[str, str]) -> str:
     """One thing that a report says, the same way from the ledger and from what was sent: safe HTML."""
     if not _given(value):
         return ""
@@ -113,6 +103,8 @@ def _value(name: str, value: Any, t: Any) -> str:
     if name == "happened":
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
         return safe.text(field_parts.moment(moment, t))
+    if name == "actor":
+        return safe.text(names.get(str(value), value))
     if name in ("passed", "given"):
         return safe.text(t(f"field.{name}_yes" if value else f"field.{name}_no"))
     if name == "files":
