@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -28,6 +28,8 @@ HEADS = {
 }  # fmt: skip
 """The columns of the file, in their order."""
 TIMES = ("happened", "received")
+MOST_ROWS = 1_048_575
+"""What a sheet holds below its head; more would be dropped without a word."""
 
 
 def write(frame: pd.DataFrame, kind: str, lang: str = "zh") -> bytes:
@@ -39,10 +41,16 @@ def write(frame: pd.DataFrame, kind: str, lang: str = "zh") -> bytes:
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         writer.writerow(heads)
-        writer.writerows([["" if v is None else v for v in row] for row in rows])
+        writer.writerows(rows)
         # with its mark, or Excel takes the Chinese for something else
         return text.getvalue().encode("utf-8-sig")
     if kind == "xlsx":
+        if len(frame) > MOST_ROWS:
+            raise ChigaiError(
+                f"台账有 {len(frame):,} 行，Excel 表只能放 {MOST_ROWS:,} 行。",
+                f"The ledger has {len(frame):,} rows; a sheet holds {MOST_ROWS:,}.",
+                do_zh="请先按县区或日期筛选，或导出 csv。", do_en="filter by county or day first, or export csv.",
+            )  # fmt: skip
         return _workbook(heads, rows)
     raise ChigaiError(
         "台账只能导出为 xlsx 或 csv。", "The ledger is exported as xlsx or csv.",
@@ -50,28 +58,34 @@ def write(frame: pd.DataFrame, kind: str, lang: str = "zh") -> bytes:
     )  # fmt: skip
 
 
-def _rows(frame: pd.DataFrame, zh: bool) -> Iterable[list[Any]]:
-    named = frame["name"].where(frame["name"].notna(), frame["actor"])
-    for row in frame.assign(name=named)[list(HEADS)].itertuples(index=False):
-        yield [_plain(name, value, zh) for name, value in zip(HEADS, row, strict=True)]
+def _rows(frame: pd.DataFrame, zh: bool) -> Iterable[tuple[Any, ...]]:
+    named = frame.assign(name=frame["name"].where(frame["name"].notna(), frame["actor"]))
+    return zip(*(_column(name, named[name], zh) for name in HEADS), strict=True)
 
 
-def _plain(name: str, value: Any, zh: bool) -> str | int | float | None:
+def _column(name: str, values: pd.Series, zh: bool) -> list[Any]:
+    """A column's values as they stand in the file; None where there is none."""
+    if name in TIMES:
+        return list(pd.to_datetime(values, utc=True).dt.tz_convert(LOCAL).dt.strftime("%Y-%m-%d %H:%M:%S"))
     if name == "files":
-        return len(json.loads(value))
+        return [len(json.loads(text)) for text in values]
+    if values.isna().all():
+        return [None] * len(values)
+    words = ZH if name == "kind" and zh else {}
+    return [_plain(words.get(v, v) if words else v, zh) for v in values.astype(object)]
+
+
+def _plain(value: Any, zh: bool) -> str | int | float | None:
+    if isinstance(value, str):
+        return guarded(value)
     if value is None or value is pd.NaT or value != value:
         return None
-    if name in TIMES:
-        return str(value.astimezone(LOCAL).strftime("%Y-%m-%d %H:%M:%S"))
     if isinstance(value, bool):
         return ("是" if value else "否") if zh else ("yes" if value else "no")
-    if isinstance(value, (int, float)):
-        return value
-    text = ZH.get(value, value) if name == "kind" and zh else str(value)
-    return guarded(text)
+    return value if isinstance(value, (int, float)) else guarded(str(value))
 
 
-def _workbook(heads: list[str], rows: Iterable[list[Any]]) -> bytes:
+def _workbook(heads: list[str], rows: Iterable[Sequence[Any]]) -> bytes:
     out = io.BytesIO()
     book = xlsxwriter.Workbook(
         out, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}

@@ -455,6 +455,17 @@ def test_both_files_hold_the_same_rows_in_both_languages(at: At, report: Report)
     assert len(lines(at().export_ledger("csv", block_id="b9"))) == 1
 
 
+@pytest.mark.usefixtures("approved")
+def test_more_rows_than_a_sheet_holds_are_refused_and_not_dropped(
+    at: At, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracking.ledger_files.MOST_ROWS", 1)
+    at(who="chief").report([report("started", 1)], NOW)
+    with pytest.raises(ChigaiError, match="2 rows"):
+        at().export_ledger("xlsx")
+    assert len(lines(at().export_ledger("csv"))) == 3
+
+
 def test_what_leaves_by_another_door_is_put_down_too(at: At, followed: Store) -> None:
     at("viewer", HULIN).exported("plan p", HULIN, "gpkg")
     assert told(followed) == [("u-viewer", "export", "done", HULIN, "plan p", "gpkg")]
