@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -144,12 +145,12 @@ def _runs(days: Days) -> list[Days]:
     return [run for run in np.split(days, np.flatnonzero(np.diff(days) > _DAY) + 1) if len(run)]
 
 
-def _corners(days: Days, start: date, inside: int = 1) -> list[tuple[np.datetime64, int]]:
+def _corners(days: Days, start: date, inside: int = 1) -> list[tuple[Any, int]]:
     """Where a line that rises on these days alone bends: the day, and how many of the days are over by its end.
 
     inside: points in each stretch of days, its end among them.
     """
-    corners = [(np.datetime64(start, "D"), 0)]
+    corners: list[tuple[Any, int]] = [(np.datetime64(start, "D"), 0)]
     before = 0
     for run in _runs(days):
         if run[0] - _DAY > corners[-1][0]:
@@ -160,7 +161,7 @@ def _corners(days: Days, start: date, inside: int = 1) -> list[tuple[np.datetime
     return corners
 
 
-def _line(points: list[tuple[np.datetime64, float]]) -> pd.DataFrame:
+def _line(points: list[tuple[Any, float]]) -> pd.DataFrame:
     frame = pd.DataFrame(points, columns=["day", "mu"])
     frame["day"] = frame["day"].astype("datetime64[s]")
     return frame

@@ -47,9 +47,7 @@ def _keep(key: tuple[Any, ...], make: Callable[[], _T]) -> _T:
     return made
 
 
-def rows(
-    desk: Desk, now: str, programme: Programme, as_of: date, plan_id: str | None
-) -> list[CountyTarget]:
+def rows(desk: Desk, now: str, programme: Programme, as_of: date, plan_id: str | None) -> list[CountyTarget]:
     """As desk.targets. now: the mark of the database, which the caller asked for as this person."""
     key = ("rows", desk.store.url, now, programme.id, as_of, plan_id)
     return _keep(key, lambda: desk.targets(programme, as_of, plan_id))
@@ -105,9 +103,9 @@ def _work(data: mapdata.PlanMap, states: pd.DataFrame) -> Work:
     codes, done = _sites(frame, sites)
     sums = states.assign(state=known.to_numpy()).groupby(["county", "state"], observed=True)["area_mu"].sum()
     areas: dict[str, dict[str, float]] = {"": {}}
-    for (county, name), mu in sums.items():
-        areas.setdefault(str(county), {})[name] = round(float(mu), 1)
-        areas[""][name] = round(areas[""].get(name, 0.0) + float(mu), 1)
+    for county, name, mu in sums.reset_index().itertuples(index=False):
+        areas.setdefault(str(county), {})[str(name)] = round(float(mu), 1)
+        areas[""][str(name)] = round(areas[""].get(str(name), 0.0) + float(mu), 1)
     return Work("".join(letters), codes, done, areas)
 
 

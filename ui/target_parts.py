@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -210,13 +211,16 @@ def spark(row: CountyTarget, daily: pd.DataFrame, as_of: date, t: Words) -> str:
     path = (
         f"M1 {height - 2}" + "".join(f"H{a:.1f}V{b:.1f}" for a, b in zip(x, y, strict=True)) + f"H{width - 1}"
     )
-    return (
-        f'<svg class="cg-spark" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{safe.text(t("targets.progress"))}"><line x1="0" x2="{width}" y1="{goal:.1f}" y2="{goal:.1f}" '
-        f'stroke="#5b6b7a" stroke-width="1" stroke-dasharray="2 3"></line>'
-        f'<path d="{path}V{height - 2}Z" fill="#0072B2" fill-opacity=".14"></path>'
-        f'<path d="{path}" fill="none" stroke="#0072B2" stroke-width="1.8"></path></svg>'
+    drawn = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f'<path d="M0 {goal:.1f}H{width}" stroke="#5b6b7a" stroke-dasharray="2 3"/>'
+        f'<path d="{path}V{height - 2}Z" fill="#0072b2" fill-opacity=".14"/>'
+        f'<path d="{path}" fill="none" stroke="#0072b2" stroke-width="1.8"/></svg>'
     )
+    # as a picture: a page's HTML is cleaned of drawings
+    source = base64.b64encode(drawn.encode()).decode()
+    label = safe.text(t("targets.progress"))
+    return f'<img class="cg-spark" width="{width}" height="{height}" alt="{label}" src="data:image/svg+xml;base64,{source}">'
 
 
 def state(row: CountyTarget, t: Words) -> str:
@@ -230,7 +234,7 @@ def state(row: CountyTarget, t: Words) -> str:
 
 def _forecast(row: CountyTarget, t: Words) -> str:
     if row.floor_mu is None:
-        return numbers.NONE
+        return ""
     if row.ahead_mu is not None:
         key = "targets.met_by" if row.ahead_mu >= 0 else "targets.missed_by"
         return f"<b>{safe.text(t(key, mu=numbers.plain(abs(row.ahead_mu))))}</b>"
@@ -242,7 +246,7 @@ def _forecast(row: CountyTarget, t: Words) -> str:
 
 def _remaining(row: CountyTarget, t: Words) -> str:
     if row.days_left is None:
-        return numbers.NONE
+        return ""
     if over(row):
         return safe.text(t("targets.over"))
     left = safe.text(t("targets.left_days", days=row.days_left))
@@ -270,7 +274,7 @@ def county_table(
             _forecast(row, t),
             spark(row, daily, as_of, t),
             _remaining(row, t),
-            safe.text(_last(row, t)) if row.last_report or row.floor_mu is not None else numbers.NONE,
+            safe.text(_last(row, t)) if row.last_report or row.floor_mu is not None else "",
         ]
         told = "".join(
             f'<td class="{n} {w}" data-label="{label}">{cell}</td>'
@@ -288,7 +292,7 @@ def county_table(
 
 def _counted(row: CountyTarget, t: Words) -> str:
     if row.floor_mu is None:
-        return numbers.NONE
+        return ""
     target = numbers.mu_range(row.floor_mu, row.ceiling_mu, t.lang, False)
     fan = None if over(row) else (row.forecast_low_mu, row.forecast_high_mu)
     return (
@@ -302,8 +306,9 @@ def _counted(row: CountyTarget, t: Words) -> str:
 
 
 def why_not(row: CountyTarget, t: Words) -> str:
-    """What of the county's plan does not count, by reason, behind one line that sums it up; empty where all does."""
-    if not row.why_mu and not row.site_open_mu and not row.withdrawn_mu:
+    """What of the county's plan does not count, by reason, behind one line that sums it up; empty where all does,
+    and where nothing is owed."""
+    if row.floor_mu is None or not (row.why_mu or row.site_open_mu or row.withdrawn_mu):
         return ""
     finished = sum(row.why_finished_mu.values())
     head = t("targets.why_head", mu=numbers.mu(sum(row.why_mu.values()), t.lang))
