@@ -43,7 +43,7 @@ def backup(
     count, photos = saved.rows.get("events", 0), saved.rows.get("files", 0) - len(saved.lost)
     ctx.obj.say(
         f"已备份 {count} 条台账、{photos} 张照片到 {file}，sha256 {saved.sha256}",
-        f"{count} events and {photos} photos backed up to {file}, sha256 {saved.sha256}",
+        f"Backed up to {file}: events {count}, photos {photos}, sha256 {saved.sha256}",
     )
     _tell_lost(ctx.obj, saved.lost)
 
@@ -67,7 +67,7 @@ def restore(
         store.upgrade()
     done = backups.restore(file, store, plans.home(), replace=replace)
     count, photos = done.rows.get("events", 0), done.rows.get("files", 0) - len(done.lost)
-    ctx.obj.say(f"已恢复 {count} 条台账、{photos} 张照片", f"{count} events and {photos} photos restored")
+    ctx.obj.say(f"已恢复 {count} 条台账、{photos} 张照片", f"Restored: events {count}, photos {photos}")
     _tell_lost(ctx.obj, done.lost)
     if done.broken is not None:
         ctx.obj.note(
@@ -80,7 +80,7 @@ def _tell_lost(screen: Screen, lost: Sequence[str]) -> None:
     if lost:
         screen.note(
             f"有 {len(lost)} 张照片的文件丢失或损坏，不在备份中，如 {lost[0]}",
-            f"{len(lost)} photos are lost or damaged and not in the backup, such as {lost[0]}",
+            f"Photos that are lost or damaged and not in the backup: {len(lost)}, such as {lost[0]}",
         )
 
 
@@ -102,11 +102,11 @@ def tidy(
     size = sum(one.bytes for one in found) / MB
     if clear:
         screen.say(
-            f"已清除 {len(found)} 张照片，{size:.1f} MB", f"{len(found)} photos cleared, {size:.1f} MB"
+            f"已清除 {len(found)} 张照片，{size:.1f} MB", f"Photos cleared: {len(found)}, {size:.1f} MB"
         )
     else:
         screen.say(
             f"{len(found)} 张照片超过 7 天仍无填报引用，共 {size:.1f} MB{'；加 --clear 清除' if found else ''}",
-            f"{len(found)} photos were not named within 7 days, {size:.1f} MB"
+            f"Photos that no report named within 7 days: {len(found)}, {size:.1f} MB"
             f"{'; --clear takes them away' if found else ''}",
         )
