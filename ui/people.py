@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
@@ -255,6 +256,8 @@ def _audit(ctx: parts.Context) -> None:
         st.caption(t("people.no_audit"))
         return
     names = _names(ctx)
+    with desk.store.reading() as connection:
+        known = people.names(connection)
     st.dataframe(
         pd.DataFrame(
             {
@@ -263,8 +266,8 @@ def _audit(ctx: parts.Context) -> None:
                 "action": [_action(ctx, a) for a in found["action"]],
                 "outcome": [t(f"people.outcome_{o}") for o in found["outcome"]],
                 "county": [names.get(c, c or "") for c in found["county"]],
-                "target": found["target"].to_numpy(),
-                "detail": found["detail"].to_numpy(),
+                "target": [known.get(target, target) for target in found["target"]],
+                "detail": [_detail(ctx, detail) for detail in found["detail"]],
             }
         ),
         hide_index=True,
@@ -295,6 +298,16 @@ def _action(ctx: parts.Context, action: str) -> str:
         return ctx.t(f"people.{action}")
     zh, en = people.NAMES.get(action, (action, action))  # type: ignore[call-overload]
     return str(zh if ctx.lang == "zh" else en)
+
+
+def _detail(ctx: parts.Context, detail: str) -> str:
+    """What the audit put down, in words: roles, counties and whether somebody may sign in."""
+    t, names = ctx.t, _names(ctx)
+    said = re.sub(r"\brole=(\w+)", lambda m: t(f"role.{m[1]}") if m[1] in people.ROLES else m[0], detail)
+    said = said.replace("counties=None", t("people.every")).replace("counties=", "")
+    said = said.replace("active=True", t("people.on")).replace("active=False", t("people.stopped"))
+    said = re.sub(r'"(\d{6})"', lambda m: names.get(m[1], m[1]), said)
+    return re.sub(r"\b(name|email)\b", lambda m: t(f"people.{m[1]}"), said)
 
 
 if __name__ == "__main__":
