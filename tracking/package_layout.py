@@ -18,12 +18,12 @@ KINDS = ("started", "progress", "finished")
 """What a crew reports from a package. Who checks and accepts does so where the sign-in says who it is."""
 
 STATE_COLOURS = {
-    "planned": ("#EFEBDD", "solid"), "approved": ("#EFEBDD", "solid"), "started": ("#E69F00", "solid"),
+    "planned": ("#EFEBDD", "solid"), "approved": ("#EFEBDD", "solid"), "started": ("#F2DC3D", "solid"),
     "returned": ("#D55E00", "diagonal_x"), "finished": ("#8FCBEF", "solid"), "checked": ("#3C96D2", "solid"),
     "accepted": ("#0A5C94", "solid"), "mapped": ("#06304F", "solid"),
 }  # fmt: skip
 """Fill and pattern of each state: the colours that they have on the screen, too (ui.palette.WORK)."""
-KIND_COLOURS = {"started": "#E69F00", "progress": "#CC79A7", "finished": "#0072B2"}
+KIND_COLOURS = {"started": "#F2DC3D", "progress": "#CC79A7", "finished": "#0072B2"}
 BARRIERS = {
     "main_canal": ("干渠", "#003F6B", 1.4), "branch_canal": ("支渠", "#14588C", 1.1),
     "lateral_canal": ("斗渠", "#3A7CB8", 0.8), "field_canal": ("农渠", "#6FA3D2", 0.6),
@@ -50,7 +50,7 @@ BLOCKS = Layer(
         Field("version", "版本", editable=False),
     ),
     tuple(
-        Look(colour, STATE_ZH[s], s, style, opacity=0.75, width=0.5)
+        Look(colour, STATE_ZH[s], s, style, opacity=0.85, width=0.5)
         for s, (colour, style) in STATE_COLOURS.items()
     ),
     by="state",

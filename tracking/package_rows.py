@@ -24,7 +24,8 @@ MOST_ROWS = 20_000
 """Rows of one package; a village's crew does not write as many in a year."""
 LONGEST_TEXT = 4_000
 """Characters of a text that are read: more is refused by its length anyway."""
-SECONDS = 120
+SECONDS = 60
+"""How long a file may be read; one of a crew takes a second."""
 MOST_BYTES = 4 * 1024**3
 
 

@@ -132,7 +132,7 @@ def _opened(path: Path, room: Path) -> Iterator[tuple[Path, _Pictures]]:
             archives.unpack(path, root, (".gpkg", WAL, *PICTURES))
         else:
             root.mkdir()
-            _copy(path, root / "package.gpkg")
+            _copy(path, root / (path.name if path.suffix.lower() == ".gpkg" else f"{path.name}.gpkg"))
     found = list(_files(root, (".gpkg",)))
     if not found:
         raise ChigaiError(
@@ -180,6 +180,11 @@ def _line(no: int, raw: Mapping[str, Any], actor: str, now: datetime) -> _Line:
         line.receipt = made
         return line
     line.event = made
+    try:
+        line.event = made = replace(made, happened=made.happened.astimezone(UTC))
+    except OverflowError:
+        line.refuse("form", "时间超出范围。", "The time is out of range.")
+        return line
     if made.kind not in KINDS:
         called = ZH.get(made.kind, made.kind[:20])
         kinds = "、".join(ZH[k] for k in KINDS)
@@ -245,7 +250,7 @@ def _send(desk: Desk, lines: Sequence[_Line], now: datetime) -> None:
             zh, en = "此前已收到，没有重复计入。", "Received before; it counts once."
             line.receipt = Receipt(line.event.id, "repeated", zh, en, before[1], before[2])
         else:
-            new.append((line.event.happened.astimezone(UTC), KINDS.index(line.event.kind), line.no, line))
+            new.append((line.event.happened, KINDS.index(line.event.kind), line.no, line))
     new.sort(key=lambda placed: placed[:3])
     receipts = desk.report([line.event for *_, line in new if line.event is not None], now)
     for (*_, line), receipt in zip(new, receipts, strict=True):
@@ -278,6 +283,8 @@ def _answers(store: Store, lines: Sequence[_Line]) -> Iterator[Row]:
         receipt, raw = line.receipt, line.raw
         assert receipt is not None
         told = [(receipt.zh, receipt.en), *line.remarks]
+        if receipt.code == "changed":
+            told.append(("请下发新的上报包，重报这一条。", "Hand out a new package and report it again."))
         yield Row(
             row=line.no,
             id=str(receipt.id),
