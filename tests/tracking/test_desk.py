@@ -14,6 +14,8 @@ from typing import Any
 import openpyxl
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from sqlalchemy import select
 
@@ -152,6 +154,28 @@ def test_refused_reports_are_in_the_audit_and_those_that_rules_refuse_are_not(
         ("u7", "report", "refused", None, "p b3", "started × 2"),
         ("u7", "map", "refused", None, "p b1", "mapped × 1"),
     ]
+
+
+@given(
+    st.sampled_from([*ROLES, "nobody"]),
+    st.none() | st.sampled_from([HULIN, MISHAN]),
+    st.lists(
+        st.tuples(
+            st.sampled_from([k for k in KINDS if k != "measure"]),
+            st.sampled_from(["b1", "b3", "", "b9"]),
+            st.integers(0, 9),
+        ),
+        max_size=8,
+    ),
+)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_gets_into_the_ledger_that_its_sender_may_not_send(
+    at: At, report: Report, followed: Store, role: str, county: str | None, sent: list[tuple[str, str, int]]
+) -> None:
+    desk = at(role, county, f"u{uuid.uuid4().hex}")
+    desk.report([report(kind, day, block, **FIGURES.get(kind, {})) for kind, block, day in sent], NOW)
+    for row in ledger.events(followed, actor=desk.person.id).to_dict("records"):
+        assert people.may(desk.person, ACTION_OF[row["kind"]], row["county"])
 
 
 # plans and blocks
