@@ -21,8 +21,14 @@ from tracking.states import LOCAL
 
 MB = 1_000_000
 MOST_BYTES = 30 * MB
-MOST_PIXELS = 80_000_000
-"""Pixels that a photo may declare: decoded they take some hundred MB."""
+MOST_PIXELS = {
+    "JPEG": 80_000_000,
+    "MPO": 80_000_000,
+    "HEIC": 80_000_000,
+    "PNG": 40_000_000,
+    "WEBP": 40_000_000,
+}
+"""Pixels that a photo may declare, by its kind: decoded they take 300 to 650 MB."""
 MOST_SCANS = 100
 """How often a JPEG may go over its image; cameras write up to a dozen scans."""
 LONGEST_PX = 2560
@@ -77,7 +83,7 @@ def clean(content: bytes) -> Picture:
     with _decoding:
         image, exif = _decoded(content)
         taken, place = _said(exif)
-        image = _upright(_rgb(image), exif)
+        image = _upright(_rgb(_smaller(image)), exif)
         image.thumbnail((LONGEST_PX, LONGEST_PX), Image.Resampling.LANCZOS, reducing_gap=2.0)
         # comments, profiles and the like would be written along
         image.info = {}
@@ -93,7 +99,7 @@ def _decoded(content: bytes) -> tuple[Image.Image, Image.Exif]:
         if content[4:8] == b"ftyp" and content[8:12] in HEIF_BRANDS:
             return _heif(content)
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            _bearable(*image.size)
+            _bearable(image.size, str(image.format))
             if image.format in ("PNG", "WEBP") and getattr(image, "is_animated", False):
                 raise ChigaiError(
                     "动图不能作为照片。",
@@ -106,7 +112,7 @@ def _decoded(content: bytes) -> tuple[Image.Image, Image.Exif]:
             # a large JPEG is decoded at a fraction of its size
             image.draft("RGB", (LONGEST_PX, LONGEST_PX))
             image.load()
-            return image.copy(), _exif_of(image)
+            return image, _exif_of(image)
     except ChigaiError:
         raise
     except Image.UnidentifiedImageError as error:
@@ -117,7 +123,7 @@ def _decoded(content: bytes) -> tuple[Image.Image, Image.Exif]:
             do_en="send the photo as the phone or camera took it.",
         ) from error
     except Image.DecompressionBombError as error:
-        raise _too_many() from error
+        raise _too_many(MOST_PIXELS["JPEG"]) from error
     except Exception as error:  # a decoder that is given nonsense raises whatever it likes
         raise _unsound() from error
 
@@ -125,7 +131,7 @@ def _decoded(content: bytes) -> tuple[Image.Image, Image.Exif]:
 def _heif(content: bytes) -> tuple[Image.Image, Image.Exif]:
     found = pillow_heif.open_heif(io.BytesIO(content))
     primary = found[found.primary_index]
-    _bearable(*primary.size)
+    _bearable(primary.size, "HEIC")
     # turned upright by the decoder, which takes the orientation out of the EXIF
     image = primary.to_pillow()
     exif = Image.Exif()
@@ -141,15 +147,15 @@ def _exif_of(image: Image.Image) -> Image.Exif:
         return Image.Exif()
 
 
-def _bearable(width: int, height: int) -> None:
-    if width * height > MOST_PIXELS:
-        raise _too_many()
+def _bearable(size: tuple[int, int], kind: str) -> None:
+    if size[0] * size[1] > MOST_PIXELS[kind]:
+        raise _too_many(MOST_PIXELS[kind])
 
 
-def _too_many() -> ChigaiError:
+def _too_many(most: int) -> ChigaiError:
     return ChigaiError(
-        f"照片像素过多（上限 {MOST_PIXELS // 10_000} 万）。",
-        f"The photo has too many pixels (at most {MOST_PIXELS // 10**6} million).",
+        f"照片像素过多（上限 {most // 10_000} 万）。",
+        f"The photo has too many pixels (at most {most // 10**6} million).",
         do_zh="请用相机的普通画质重拍。",
         do_en="take it again with the camera's normal quality.",
     )
@@ -176,6 +182,12 @@ def _scans(content: bytes) -> int:
             at += int.from_bytes(content[at : at + 2], "big")
         scans += marker == 0xDA
     return scans
+
+
+def _smaller(image: Image.Image) -> Image.Image:
+    """A large image in whole steps near to the size it is to have: every copy from here on is a small one."""
+    step = max(image.size) // LONGEST_PX
+    return image.reduce(step) if step > 1 and image.mode in ("L", "LA", "RGB", "RGBA", "CMYK") else image
 
 
 def _rgb(image: Image.Image) -> Image.Image:
