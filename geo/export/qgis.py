@@ -96,8 +96,8 @@ class Layer:
 
     @property
     def id(self) -> str:
-        """The layer's name inside the project."""
-        return f"layer_{self.table}"
+        """The layer's name inside the project; QGIS gives another to one of ten characters or less."""
+        return f"chigai_layer_{self.table}"
 
 
 @dataclass(frozen=True)
