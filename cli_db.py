@@ -37,9 +37,13 @@ def backup(
 ) -> None:
     """备份（含个人信息，请妥善保管）。 Back up into one file, which either kind of database takes; it names people."""
     from geo import plans
+    from tracking import audit, people
     from tracking import backup as backups
 
-    saved = backups.backup(opened(), file, plans.home())
+    store = opened()
+    with store.writing() as connection:
+        audit.write(connection, people.LOCAL.id, "backup", file.name, "done")
+    saved = backups.backup(store, file, plans.home())
     count, photos = saved.rows.get("events", 0), saved.rows.get("files", 0) - len(saved.lost)
     ctx.obj.say(
         f"已备份 {count} 条台账、{photos} 张照片到 {file}，sha256 {saved.sha256}",

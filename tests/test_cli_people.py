@@ -88,3 +88,10 @@ def test_what_the_command_does_is_in_the_audit_as_of_this_machine() -> None:
     chigai("user", "add", "李四", "li@example.cn", "field", "--county", HULIN)
     found = audit.entries(Store(), LOCAL)
     assert list(found["actor"]) == [people.LOCAL.id] and list(found["action"]) == ["manage_users"]
+
+
+def test_a_backup_is_in_the_audit_and_in_the_backup_itself(tmp_path: Path) -> None:
+    assert chigai("db", "backup", tmp_path / "b.zip").exit_code == 0
+    assert chigai("db", "restore", tmp_path / "b.zip", "--replace").exit_code == 0
+    found = audit.entries(Store(), LOCAL)
+    assert list(found["action"])[-1] == "backup" and list(found["target"])[-1] == "b.zip"
