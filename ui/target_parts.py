@@ -1,4 +1,4 @@
-"""Pieces of the page 任务: the answer, the county table with its bars, what does not count, scheme B. Safe HTML."""
+"""Pieces of the page 任务: the answer, the county table with its bars, what does not count. Safe HTML."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from planning.programme import Programme
 from tracking import progress
 from tracking.curves import SEASON
 from tracking.forecast import STATES
-from tracking.measures import GoalStanding, MeasureTarget
 from tracking.progress import CountyTarget
 from ui import numbers, palette, parts, safe
-from ui.parts import Column
 from ui.text import Words
 
 SPARK = (108, 30)
@@ -39,12 +36,12 @@ def over(row: CountyTarget) -> bool:
 # ---- the answer ----
 
 
-def answer(rows: Sequence[CountyTarget], county: CountyTarget | None, as_of: date, t: Words) -> None:
+def answer(rows: Sequence[CountyTarget], county: CountyTarget | None, t: Words) -> None:
     """The sentence that answers, the figure, and what a question back would be about."""
     asked = [row for row in rows if row.floor_mu is not None]
     sentence = one_sentence(county, t) if county else city_sentence(asked, t)
     shown = [county] if county else asked
-    facts = [*_facts(county, as_of, t)] if county else [*_city_facts(asked, as_of, t)]
+    facts = [*_facts(county, t)] if county else [*_city_facts(asked, t)]
     boxes = "".join(
         f'<div class="cg-fact"><span>{safe.text(label)}</span><b>{safe.text(value)}</b>'
         f"<small>{safe.text(note)}</small></div>"
@@ -128,7 +125,7 @@ def _figure(shown: Sequence[CountyTarget], t: Words) -> str:
     )
 
 
-def _facts(row: CountyTarget, as_of: date, t: Words) -> list[tuple[str, str, str]]:
+def _facts(row: CountyTarget, t: Words) -> list[tuple[str, str, str]]:
     if row.floor_mu is None or row.deadline is None:
         return [(t("targets.last"), _last(row, t), "")]
     pace = numbers.mu(row.pace_mu_per_day, t.lang)
@@ -140,14 +137,13 @@ def _facts(row: CountyTarget, as_of: date, t: Words) -> list[tuple[str, str, str
         note = t("targets.pace_enough")
     else:
         note = t("targets.pace_needed", needed=numbers.mu(row.needed_mu_per_day, t.lang))
-    quiet = t("targets.silent_by", day=f"{row.missed_cutoff}") if row.missed_cutoff else ""
-    last = t("targets.silent") if row.missed_cutoff else _last(row, t)
-    if row.missed_cutoff and row.last_report:
-        quiet += f" · {t('targets.last')} {row.last_report}"
-    return [_left(row, t), (t("targets.fact_pace"), pace, note), (t("targets.last"), last, quiet)]
+    quiet = ""
+    if row.missed_cutoff:
+        quiet = f"{palette.SILENT.mark} {t('targets.silent')} · {t('targets.silent_by', day=f'{row.missed_cutoff}')}"
+    return [_left(row, t), (t("targets.fact_pace"), pace, note), (t("targets.last"), _last(row, t), quiet)]
 
 
-def _city_facts(asked: Sequence[CountyTarget], as_of: date, t: Words) -> list[tuple[str, str, str]]:
+def _city_facts(asked: Sequence[CountyTarget], t: Words) -> list[tuple[str, str, str]]:
     last = max(asked, key=lambda row: row.deadline or date.min)
     lost = sum(sum(row.why_finished_mu.values()) for row in asked)
     silent = [row for row in asked if row.missed_cutoff]
@@ -345,49 +341,6 @@ def why_not(row: CountyTarget, t: Words) -> str:
         f"<details><summary>{safe.text(head)}</summary>"
         f'<div class="cg-why">{"".join(groups)}</div>{notes}</details>'
     )
-
-
-# ---- scheme B ----
-
-
-def measure_table(
-    found: tuple[Sequence[MeasureTarget], Sequence[GoalStanding]], programme: Programme, county: str, t: Words
-) -> None:
-    """Scheme B: each measure in the city, or in one county, and the city's goals in tonnes."""
-    rows, goals = found
-    zh = t.lang == "zh"
-    shown = [row for row in rows if row.county == (county or None)]
-    lines = [
-        [
-            f"<b>{safe.text(row.name_zh if zh else row.name_en)}</b>",
-            f"{numbers.plain(row.target)} {safe.text(t(f'targets.unit_{row.counted_in}'))}",
-            numbers.plain(row.done) + parts.share_bar(row.done, row.target, row.target),
-            numbers.percent(row.share),
-            numbers.plain(row.goal_t, 2),
-            numbers.plain(row.saved_t, 2),
-        ]
-        for row in shown
-    ]
-    if not county:
-        lines += [
-            [
-                f"<b>{safe.text(t('targets.city_goal'))}</b> {safe.text(goal.name_zh if zh else goal.name_en)}",
-                "",
-                "",
-                numbers.percent(goal.saved_t / goal.goal_t if goal.goal_t else None),
-                numbers.plain(goal.goal_t, 2),
-                numbers.plain(goal.saved_t, 2),
-            ]
-            for goal in goals
-        ]
-    heads = ("measure", "measure_target", "measure_done", "measure_share", "measure_goal", "measure_saved")
-    parts.table([Column(t(f"targets.{key}"), i > 0) for i, key in enumerate(heads)], lines)
-    scheme = programme.scheme_b
-    for row in shown:
-        if row.other_years and scheme is not None:
-            amount = f"{numbers.plain(row.other_years)} {t(f'targets.unit_{row.counted_in}')}"
-            label = row.name_zh if zh else row.name_en
-            st.caption(t("targets.other_years", name=label, n=amount, year=scheme.year))
 
 
 def by_code(rows: Sequence[CountyTarget]) -> Mapping[str, CountyTarget]:

@@ -13,7 +13,7 @@ from tracking import curves, forecast, measures
 from tracking import targets as days
 from tracking.desk import Desk
 from tracking.progress import CountyTarget
-from ui import burnup, numbers, palette, parts, safe, season, target_parts, work_map
+from ui import burnup, measure_table, numbers, palette, parts, safe, season, target_parts, work_map
 
 MAP_HEIGHT = 560
 STYLES = Path(__file__).with_name("static") / "targets.css"
@@ -48,7 +48,7 @@ def page(ctx: parts.Context) -> None:
     rows = season.rows(desk, now, ctx.programme, as_of, plan_id)
     daily = season.daily(desk, now, ctx.programme, as_of, plan_id)
     chosen = target_parts.by_code(rows).get(county)
-    target_parts.answer(rows, chosen, as_of, t)
+    target_parts.answer(rows, chosen, t)
     _map(ctx, followed, plan_id, county, as_of)
     parts.heading(t("targets.table"), t("targets.table_note"))
     target_parts.county_table(rows, daily, as_of, county, t)
@@ -172,7 +172,7 @@ def _measures(ctx: parts.Context, desk: Desk, county: str, as_of: date) -> None:
     parts.heading(scheme.name_zh if ctx.lang == "zh" else scheme.name_en, note)
     if county and not any(row.county == county for row in found[0]):
         county = ""
-    target_parts.measure_table(found, ctx.programme, county, t)
+    measure_table.show(found, ctx.programme, county, t)
 
 
 def _how(ctx: parts.Context) -> None:

@@ -245,7 +245,7 @@
         this.counties.setStyle((f) => ({
           fill: !near && Boolean(f.properties.state),
           fillColor: fill(look(book(), f.properties.state).c, look(book(), f.properties.state).h),
-          fillOpacity: 0.5,
+          fillOpacity: cfg.kind === "work" ? 0.4 : 0.5,
           color: "#3d4a55",
           weight: near ? 1.5 : 1.2,
           opacity: 0.85,

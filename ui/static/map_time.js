@@ -218,6 +218,8 @@
     L.DomEvent.disableScrollPropagation(bar.box);
     view.map.getContainer().append(bar.box);
     document.body.classList.add("cg-timed");
+    // what stands at the foot of the map stands above the bar, however many lines it takes
+    new ResizeObserver(() => document.body.style.setProperty("--cg-time", `${bar.box.offsetHeight}px`)).observe(bar.box);
   }
 
   function bounds() {
