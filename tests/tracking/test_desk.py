@@ -305,7 +305,7 @@ def test_a_field_team_of_one_county_sees_nothing_personal_of_another(
     assert len(events) == 4 and len(conflicts) == 2
     text = events.drop(columns="hash").to_csv() + conflicts.to_csv()
     assert PRIVATE + HULIN in text and mine["photo"] in text
-    for word in (f",{MISHAN},", ",b3,", '"b3"', theirs["photo"], theirs["form"]):
+    for word in (f",{MISHAN},", PRIVATE + MISHAN, ",b3,", '"b3"', theirs["photo"], theirs["form"]):
         assert word not in text
     # of its own county it sees all
     consent = events[events["kind"] == "consent"].iloc[0]
