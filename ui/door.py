@@ -20,7 +20,14 @@ def way_in(refusal: SignedOutError, t: Words) -> None:
         elif refusal.why == "inactive":
             _not_entered(t)
         else:
-            said = refusal.zh if t.lang == "zh" else refusal.en
+            # a session that ended by itself is closed by the first look that finds it so
+            said = (
+                t("signin.closed")
+                if refusal.why == "closed"
+                else refusal.zh
+                if t.lang == "zh"
+                else refusal.en
+            )
             _say(t("signin.ended"), said, t("signin.kept"))
             _go(t("signin.again"))
 

@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.web.server.starlette.starlette_server_config import AUTH_COOKIE_MAX_AGE_SECONDS
 
 from tracking.sessions import Limits, SignedOutError
@@ -101,7 +102,7 @@ class _Watched:
 
     def __init__(self, app: ASGIApp, asked: HTTPConnection) -> None:
         self.app, self.cookies = app, asked.cookies
-        self.signed_in = self.shut = False
+        self.signed_in = self.shut = self.connected = False
 
     async def holds(self) -> bool:
         """Whether the sign-in holds now."""
@@ -113,9 +114,14 @@ class _Watched:
 
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.signed_in = await self.holds()
+        first: list[Message] = []
         if not self.signed_in:
-            # the page to sign in on gets a session of its own, never one of somebody who was signed in
-            scope = {**scope, "headers": [_without_session(h) for h in scope["headers"]]}
+            # the page to sign in on gets a session of its own, never one of somebody who was signed in; a browser
+            # that comes back to one waits to be told, so the page is drawn without its asking
+            headers = [_without_session(h) for h in scope["headers"]]
+            if headers != list(scope["headers"]):
+                first = [{"type": "websocket.receive", "bytes": _draw()}]
+            scope = {**scope, "headers": headers}
 
         async def told(message: Message) -> None:
             # what a page still had to say goes nowhere once the door is shut
@@ -123,8 +129,11 @@ class _Watched:
                 await send(message)
 
         async def watched() -> Message:
+            if first and self.connected:
+                return first.pop()
             message = await receive()
             if message["type"] != "websocket.receive":
+                self.connected = True
                 return message
             holds = await self.holds()
             if self.signed_in and not holds:
@@ -135,6 +144,13 @@ class _Watched:
             return message
 
         await self.app(scope, watched, told)
+
+
+def _draw() -> bytes:
+    """What Streamlit's browser sends to have the page drawn, with nothing typed or pressed."""
+    message = BackMsg()
+    message.rerun_script.query_string = ""
+    return bytes(message.SerializeToString())
 
 
 def _without_session(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:

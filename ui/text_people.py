@@ -11,6 +11,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "signin.go": ("登录", "Sign in"),
     "signin.again": ("重新登录", "Sign in again"),
     "signin.ended": ("需要重新登录", "Please sign in again"),
+    "signin.closed": ("您已经退出，或者太久没有操作、登录到期。", "You signed out, or the sign-in ended after a while without activity."),
     "signin.kept": ("已经提交的内容都在，没有提交的请登录后再填一次。", "What you submitted is kept; what you had not, please enter again."),
     "signin.unknown": ("您的账号还没有录入", "Your account is not entered here yet"),
     "signin.unknown_as": ("您登录用的是 {email}。", "You signed in as {email}."),

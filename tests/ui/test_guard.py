@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 from starlette.datastructures import Headers
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests import sign_in_home
 from tests.sign_in_home import claims, cookies
@@ -266,6 +267,10 @@ def test_the_page_to_sign_in_on_works_without_a_sign_in_and_takes_up_no_old_sess
     inner = Inner()
     back = through(inner, scope("websocket", "/_stcore/stream", **asked), CONNECT, CLICK)
     assert back[-1]["type"] == "websocket.send"
+    # a browser that comes back to a session of somebody's is shown the way in before it asks
+    first = inner.heard[1]["bytes"]
+    assert first != CLICK["bytes"] and BackMsg.FromString(first).WhichOneof("type") == "rerun_script"
+    assert inner.heard[2] == CLICK
     assert Headers(scope=inner.asked[0])["sec-websocket-protocol"] == "streamlit, xsrf"
     through(
         inner,
