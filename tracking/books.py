@@ -9,21 +9,34 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, bindparam, select
 
 from planning import programme as programmes
 from planning.programme import Programme
-from tracking import rules, soundness
+from tracking import chain, rules, soundness
 from tracking.chain import Head
 from tracking.rules import Block, Event, Placed, Refusal, Standing
-from tracking.tables import blocks, events, files
+from tracking.tables import EPOCH, MICROSECOND, blocks, events, files, raw_events
+from tracking.talk import Among, ask
 
 NAMES = tuple(f.name for f in fields(Event))
-COLUMNS = [events.c[name] for name in NAMES]
+COLUMNS = [raw_events.c[name] for name in NAMES]
 MANY = 500
 """Values in one IN of a query."""
 NEWEST = 2**62
 """Stands for the number that an event gets when it is taken: higher than any there is."""
+
+_E, _B = raw_events.c, blocks.c
+_SAME = select(*COLUMNS, _E.seq, _E.hash).where(Among(_E.id, "ids"))
+_FILES = select(files.c.sha).where(Among(files.c.sha, "shas"))
+_BLOCKS = select(_B.plan_id, _B.block_id, _B.county, _B.area_mu, _B.version, _B.withdrawn).where(
+    _B.plan_id == bindparam("plan"), Among(_B.block_id, "blocks")
+)
+_OWN = (
+    select(*COLUMNS, _E.seq)
+    .where(_E.plan_id == bindparam("plan"), Among(_E.block_id, "blocks"), _E.kind != "measure")
+    .order_by(_E.seq)
+)
 
 T = TypeVar("T")
 Key = tuple[str, str]
@@ -41,7 +54,7 @@ class _Page:
 
 
 class Books:
-    """The blocks, events and ids that a batch touches."""
+    """The blocks, events and ids that a batch touches; whoever has them holds the ledger's head."""
 
     def __init__(
         self, connection: Connection, reports: Sequence[Event], known: Sequence[Programme] = ()
@@ -51,44 +64,38 @@ class Books:
         self._blocks: dict[Key, Block] = {}
         self._pages: dict[Key, _Page] = {}
         self._whole: dict[str, list[Placed]] = {}
-        self._ids: dict[UUID, tuple[Event, Head]] = {}
-        wanted = [e.id for e in reports] + [e.corrects for e in reports if e.corrects is not None]
-        for part in chunks(list(dict.fromkeys(wanted)), MANY):
-            self._read_ids(part)
-        self.files: set[str] = set()
-        named = {name for event in reports for name in event.files}
-        for names in chunks(sorted(named), MANY):
-            self.files.update(connection.scalars(select(files.c.sha).where(files.c.sha.in_(names))))
         plans: dict[str, dict[str, None]] = {}
         for event in reports:
-            if event.kind == "measure":
-                continue
-            plans.setdefault(event.plan_id, {"": None})[event.block_id] = None
-        for plan_id, ids in plans.items():
-            for names in chunks(list(ids), MANY):
-                self._read_blocks(plan_id, names)
+            if event.kind != "measure":
+                plans.setdefault(event.plan_id, {"": None})[event.block_id] = None
+        ids = [e.id for e in reports] + [e.corrects for e in reports if e.corrects is not None]
+        named = sorted({name for event in reports for name in event.files})
+        places = [{"plan": plan_id, "blocks": list(found)} for plan_id, found in plans.items()]
+        # the head is held first: what is read after it stays so until the transaction ends
+        (held,), same, kept, *about = ask(
+            connection,
+            (chain.HOLD, {}),
+            (_SAME, {"ids": ids}),
+            (_FILES, {"shas": named}),
+            *((statement, place) for place in places for statement in (_BLOCKS, _OWN)),
+        )
+        self.head = Head(*held)
+        self._ids = {(one := _event(row)).id: (one, Head(*row[-2:])) for row in same}
+        self.files = {sha for (sha,) in kept}
+        for place, its_blocks, its_events in zip(places, about[::2], about[1::2], strict=True):
+            self._take(place["plan"], place["blocks"], its_blocks, its_events)
 
-    def _read_ids(self, ids: Sequence[UUID]) -> None:
-        query = select(*COLUMNS, events.c.seq, events.c.hash).where(events.c.id.in_(ids))
-        for row in self.connection.execute(query):
-            self._ids[row.id] = (_event(row), Head(row.seq, row.hash))
-
-    def _read_blocks(self, plan_id: str, ids: Sequence[str]) -> None:
-        b = blocks.c
-        query: Select[Any] = select(b.plan_id, b.block_id, b.county, b.area_mu, b.version, b.withdrawn)
-        for row in self.connection.execute(query.where(b.plan_id == plan_id, b.block_id.in_(ids))):
-            self._blocks[(plan_id, row.block_id)] = Block(*row)
+    def _take(self, plan_id: Any, ids: Any, its_blocks: list[Any], its_events: list[Any]) -> None:
+        for row in its_blocks:
+            self._blocks[(plan_id, row[1])] = Block(*row[:5], bool(row[5]))
         for block_id in ids:
             if block_id:
                 self._pages[(plan_id, block_id)] = _Page()
-        query = select(*COLUMNS, events.c.seq).where(
-            events.c.plan_id == plan_id, events.c.block_id.in_(ids), events.c.kind != "measure"
-        )
         whole = self._whole.setdefault(plan_id, [])
-        for row in self.connection.execute(query.order_by(events.c.seq)):
-            (self._pages[(plan_id, row.block_id)].own if row.block_id else whole).append(
-                (_event(row), row.seq)
-            )
+        for row in its_events:
+            event = _event(row)
+            own = self._pages[(plan_id, event.block_id)].own if event.block_id else whole
+            own.append((event, row[-1]))
 
     def block(self, event: Event) -> Block | None:
         return self._blocks.get((event.plan_id, event.block_id))
@@ -176,13 +183,21 @@ class Books:
         return None
 
 
-def _event(row: Any) -> Event:
-    values = row._asdict()
+def _event(row: tuple[Any, ...]) -> Event:
+    """An event of the plain values that the driver gives for COLUMNS."""
+    values = dict(zip(NAMES, row, strict=False))
+    for name in ("id", "corrects"):
+        if isinstance(values[name], str):
+            values[name] = UUID(values[name])
+    for name in ("happened", "received"):
+        values[name] = EPOCH + values[name] * MICROSECOND
+    for name in ("passed", "given"):
+        values[name] = None if values[name] is None else bool(values[name])
     values["files"] = tuple(json.loads(values["files"]))
-    if row.kind != "measure":
+    if values["kind"] != "measure":
         # there it follows from the block
         values["county"] = None
-    return Event(**{name: values[name] for name in NAMES})
+    return Event(**values)
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -68,10 +68,14 @@ def columns() -> list[ColumnElement[Any]]:
     return [type_coerce(c, BigInteger).label(c.name) if isinstance(c.type, Moment) else c for c in events.c]
 
 
+_LAST = select(head.c.seq, head.c.hash).where(head.c.one == 1)
+HOLD = _LAST.with_for_update()
+"""Asks for the head; nobody else appends until the transaction ends, so the chain cannot fork."""
+
+
 def last(connection: Connection, hold: bool = False) -> Head:
-    """The head of the ledger. hold: nobody else appends until the transaction ends, so the chain cannot fork."""
-    query = select(head.c.seq, head.c.hash).where(head.c.one == 1)
-    row = connection.execute(query.with_for_update() if hold else query).one()
+    """The head of the ledger; hold: see HOLD."""
+    row = connection.execute(HOLD if hold else _LAST).one()
     return Head(int(row.seq), row.hash)
 
 

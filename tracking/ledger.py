@@ -10,7 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import pandas as pd
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from planning.programme import Programme
 from tracking import chain, rules, soundness, tables
@@ -21,6 +21,7 @@ from tracking.rules import Event, Refusal
 from tracking.states import end_of, states
 from tracking.store import Store
 from tracking.tables import EPOCH, MICROSECOND
+from tracking.talk import ask
 
 __all__ = ["Broken", "Event", "Head", "Receipt", "append", "conflicts", "events", "states", "verify"]
 
@@ -78,9 +79,9 @@ def _write(
     counties: Collection[str] | None,
     programmes: Sequence[Programme],
 ) -> list[Receipt]:
-    at = chain.last(connection, hold=True)
     sound = [_sound(report, now) for report in reports]
     books = Books(connection, [e for e in sound if isinstance(e, Event)], programmes)
+    at = books.head
     rows: list[dict[str, Any]] = []
     kept: list[dict[str, Any]] = []
     receipts = []
@@ -104,8 +105,7 @@ def _write(
 
 def _save(connection: Connection, rows: list[dict[str, Any]], kept: list[dict[str, Any]], at: Head) -> None:
     if rows:
-        connection.execute(_INSERT, rows)
-        connection.execute(_HEAD, {"seq": at.seq, "hash": at.hash})
+        ask(connection, (_INSERT, rows), (_HEAD, {"to_seq": at.seq, "to_hash": at.hash}))
     for conflict in kept:
         same = select(tables.conflicts.c.no).where(
             tables.conflicts.c.event_id == conflict["event_id"],
@@ -117,7 +117,11 @@ def _save(connection: Connection, rows: list[dict[str, Any]], kept: list[dict[st
 
 # times stand in the rows as the whole numbers that are kept and sealed
 _INSERT = insert(tables.raw_events)
-_HEAD = update(tables.head).where(tables.head.c.one == 1)
+_HEAD = (
+    update(tables.head)
+    .where(tables.head.c.one == 1)
+    .values(seq=bindparam("to_seq"), hash=bindparam("to_hash"))
+)
 
 
 def _sound(event: Event, now: datetime) -> Event | Refusal:
