@@ -55,7 +55,7 @@ def _text(ctx: Visit, draft: Draft, name: str, label: str = "", area: bool = Fal
 
 def _number(ctx: Visit, draft: Draft, name: str, whole: bool = False) -> float | None:
     """A number as it is typed; empty until it is."""
-    kept = draft.typed.get(name)
+    kept, turn = draft.typed.get(name), draft.typed.get("turn", 0)
     shape: dict[str, Any] = (
         {"min_value": 0, "step": 1, "max_value": 999_999}
         if whole
@@ -67,7 +67,7 @@ def _number(ctx: Visit, draft: Draft, name: str, whole: bool = False) -> float |
         }
     )
     value = st.number_input(
-        ctx.t(f"field.{name}"), value=kept, key=_key(draft, name), placeholder="", **shape
+        ctx.t(f"field.{name}"), value=kept, key=f"{_key(draft, name)}_{turn}", placeholder="", **shape
     )
     draft.typed[name] = value
     return value
