@@ -138,8 +138,9 @@ def _opened(path: Path, room: Path) -> Iterator[tuple[Path, _Pictures]]:
         raise ChigaiError(
             "里面没有上报包的数据（.gpkg）。",
             "It holds no data of a package (.gpkg).",
-            do_zh="请在 QField 里长按项目，选“压缩并发送”，把得到的 ZIP 整个交回。",
-            do_en="in QField press the project long, choose 'compress and send', and give back the whole ZIP.",
+            do_zh="请在 QField 的本地文件里点项目右边的“⋮”，选“发送压缩文件夹到……”，把得到的 ZIP 整个交回。",
+            do_en="among QField's local files choose 'Send compressed folder to...' of the project, and give back "
+            "the whole ZIP.",
             file=path,
         )
     for at, geopackage in enumerate(found):

@@ -70,7 +70,7 @@ def write_zip(members: Mapping[str, bytes | None], path: Path) -> None:
             with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
                 for name, content in members.items():
                     info = zipfile.ZipInfo(name if content is not None else f"{name}/", STAMP)
-                    info.compress_type = zipfile.ZIP_DEFLATED
+                    info.compress_type = zipfile.ZIP_STORED if content is None else zipfile.ZIP_DEFLATED
                     info.external_attr = (0o644 << 16) if content is not None else (0o755 << 16) | 0x10
                     archive.writestr(info, content or b"")
             stream.flush()
