@@ -64,6 +64,8 @@ def city_sentence(asked: Sequence[CountyTarget], t: Words) -> str:
         return t("targets.answer_end", reached=n["reached"], missed=n["missed"])
     if not n["at_risk"] and not n["missed"]:
         return t("targets.answer_good", n=len(asked))
+    if not n["reached"] + n["on_course"]:
+        return t("targets.answer_none", n=len(asked))
     return t("targets.answer_risk", risk=n["at_risk"] + n["missed"], fine=n["reached"] + n["on_course"])
 
 

@@ -29,7 +29,8 @@ def work_page(plan_id: str, lang: str) -> mappages.Page:
     return mappages.kept(key, lambda: _draw(data, plan_id, lang, settings), settings)
 
 
-def _words(lang: str) -> dict[str, str]:
+def words(lang: str) -> dict[str, str]:
+    """Every word of the map in one language."""
     column = 0 if lang == "zh" else 1
     return map_text.texts(lang) | {key: pair[column] for key, pair in text_targets.MAP.items()}
 
@@ -58,7 +59,7 @@ def _draw(data: mapdata.PlanMap, plan_id: str, lang: str, settings: Settings) ->
     }
     groups = ["counties", "footprint", *layers]
     shown = [("", set(layers))]
-    return maps.render(config, base, groups, shown, _words(lang), lang, mapdata.version(data), settings)
+    return maps.render(config, base, groups, shown, words(lang), lang, mapdata.version(data), settings)
 
 
 def _counties(data: mapdata.PlanMap, lang: str) -> dict[str, Any] | None:

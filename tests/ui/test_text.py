@@ -15,8 +15,10 @@ from ui import map_text, palette, text
 
 UI = Path(text.__file__).parent
 PAGES = (
+    "burnup",
     "door",
     "main",
+    "measure_table",
     "overview",
     "parcels",
     "parts",
@@ -25,6 +27,8 @@ PAGES = (
     "plan_form",
     "progress",
     "reading_form",
+    "target_parts",
+    "targets",
 )
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 JOB_STATES = ("queued", "running", "failed", "cancelled", "broken_off")
