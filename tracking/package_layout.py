@@ -31,8 +31,11 @@ BARRIERS = {
     "shelterbelt": ("林带", "#2E6B4F", 1.0), "village": ("村庄", "#8A6F5A", 0.6), "other": ("其他", "#777777", 0.5),
 }  # fmt: skip
 """Name, colour and width (mm) of what lies between parcels."""
-NOW = "format_date(now(),'yyyy-MM-ddTHH:mm:ss')"
+CLOCK = "yyyy-MM-dd HH:mm:ss"
+NOW = f"format_date(now(), '{CLOCK}')"
 """The phone's own clock as text: a time column would be written as if it were UTC by some programs."""
+ZONE = "(hour(now()) * 60 + minute(now()) - floor(epoch(now()) / 60000) % 1440 + 2160) % 1440 - 720"
+"""How many minutes that clock is ahead of UTC: near a border a phone takes its neighbour's zone."""
 
 BLOCKS = Layer(
     "blocks",
@@ -131,11 +134,12 @@ def reports(plan_id: str) -> Layer:
                 "happened", "时间", "DateTime",
                 {
                     "allow_null": False, "calendar_popup": True, "display_format": "yyyy-MM-dd HH:mm",
-                    "field_format": "yyyy-MM-ddTHH:mm:ss", "field_format_overwrite": True,
+                    "field_format": CLOCK, "field_format_overwrite": True,
                     "field_iso_format": False,
                 },
                 default=NOW, required=True, says="请填写时间",
             ),
+            Field("zone_minutes", "时区", "Hidden", default=ZONE),
             Field(
                 "done_mu", "累计完成（亩）", rule="\"kind\" <> 'progress' or coalesce(\"done_mu\", -1) >= 0",
                 says="填从开工到现在一共完成多少亩",

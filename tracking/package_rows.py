@@ -18,7 +18,7 @@ from geo.reading import sources
 
 TABLE, ABOUT = "reports", "package"
 COLUMNS = (
-    "uuid", "plan_id", "block_id", "block_version", "kind", "happened", "done_mu", "note", "photo", "sent_by",
+    "uuid", "plan_id", "block_id", "block_version", "kind", "happened", "zone_minutes", "done_mu", "note", "photo", "sent_by",
 )  # fmt: skip
 MOST_ROWS = 20_000
 """Rows of one package; a village's crew does not write as many in a year."""

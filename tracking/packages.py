@@ -220,7 +220,7 @@ def _many(frame: gpd.GeoDataFrame, layer: package_layout.Layer) -> gpd.GeoDataFr
 
 def _empty(system: Any) -> gpd.GeoDataFrame:
     """The table that comes back filled. Its time is text: see package_layout.NOW."""
-    types = {"block_version": "int32", "done_mu": "float64"}
+    types = {"block_version": "int32", "zone_minutes": "int32", "done_mu": "float64"}
     names = [column.name for column in package_layout.reports("").fields]
     return gpd.GeoDataFrame(
         {name: pd.Series([], dtype=types.get(name, "object")) for name in names}, geometry=[], crs=system

@@ -9,7 +9,7 @@ import unicodedata
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -162,6 +162,20 @@ def _made_id(raw: Mapping[str, Any]) -> UUID:
     return uuid.uuid5(SPACE, json.dumps(dict(raw) | {"uuid": None}, ensure_ascii=False, sort_keys=True))
 
 
+def _when(raw: Mapping[str, Any]) -> Any:
+    """The time as the phone wrote it, with the zone that its clock was set to then."""
+    ahead = raw["zone_minutes"]
+    if not isinstance(ahead, int) or not -720 <= ahead <= 840:
+        return raw["happened"]
+    try:
+        moment = datetime.fromisoformat(str(raw["happened"]).strip())
+    except ValueError:
+        return raw["happened"]
+    if moment.tzinfo is not None or len(str(raw["happened"]).strip()) <= len("2021-10-08"):
+        return raw["happened"]
+    return moment.replace(tzinfo=timezone(timedelta(minutes=ahead))).isoformat()
+
+
 def _line(no: int, raw: Mapping[str, Any], actor: str, now: datetime) -> _Line:
     line = _Line(no, raw)
     for name, zh, en in (("kind", "做了什么", "what was done"), ("happened", "时间", "when")):
@@ -171,7 +185,7 @@ def _line(no: int, raw: Mapping[str, Any], actor: str, now: datetime) -> _Line:
     note, sender = str(raw["note"] or "").strip(), str(raw["sent_by"] or "").strip()
     row = {
         "id": raw["uuid"] or _made_id(raw), "kind": raw["kind"], "block_id": raw["block_id"], "note": note,
-        "plan_id": raw["plan_id"], "happened": raw["happened"], "done_mu": raw["done_mu"],
+        "plan_id": raw["plan_id"], "happened": _when(raw), "done_mu": raw["done_mu"],
         "block_version": raw["block_version"],
     }  # fmt: skip
     if sender:

@@ -256,8 +256,10 @@ def _layer(parent: ET.Element, layer: Layer, crs: CRS, source: str) -> None:
     properties: dict[str, Any] = {"QFieldSync/action": "copy", "QFieldSync/cloud_action": "offline"}
     if layer.read_only:
         properties |= {"QFieldSync/is_geometry_locked": True}
-    if layer.photos:
+    else:
+        # up to this many choices are shown as buttons, one tap each
         properties["QFieldSync/value_map_button_interface_threshold"] = 6
+    if layer.photos:
         properties["QFieldSync/attachment_naming"] = json.dumps(dict(layer.photos), ensure_ascii=False)
         old = {n: e.replace("{extension}", "jpg") for n, e in layer.photos.items()}
         properties["QFieldSync/photo_naming"] = json.dumps(old, ensure_ascii=False)

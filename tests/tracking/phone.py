@@ -15,9 +15,9 @@ import pandas as pd
 import pyogrio
 import shapely
 
-TYPES = {"done_mu": "float64", "block_version": "Int32"}
+TYPES = {"done_mu": "float64", "block_version": "Int32", "zone_minutes": "Int32"}
 COLUMNS = (
-    "uuid", "plan_id", "block_id", "block_version", "kind", "happened", "done_mu", "note", "photo", "sent_by",
+    "uuid", "plan_id", "block_id", "block_version", "kind", "happened", "zone_minutes", "done_mu", "note", "photo", "sent_by",
 )  # fmt: skip
 
 

@@ -289,6 +289,17 @@ def test_what_the_phone_had_not_yet_put_into_its_file_is_read(
     assert statuses(packages.take(approved, phone, CREW)) == ["repeated"]
 
 
+def test_a_phone_on_the_neighbours_clock_reports_the_right_moment(approved: Store, phone: Path) -> None:
+    rows = [
+        row("started", "2021-10-08 10:00:00", zone_minutes=600),
+        row("finished", "2021-10-08T10:00:00+08:00", zone_minutes=600),
+        row("started", "2021-10-08 10:00:00", block="b2", zone_minutes=100_000),
+    ]
+    assert statuses(packages.take(approved, fill(phone, rows), CREW)) == ["accepted"] * 3
+    hours = ledger.events(approved).set_index(["block_id", "kind"])["happened"].dt.hour
+    assert (hours["b1", "started"], hours["b1", "finished"], hours["b2", "started"]) == (0, 2, 2)
+
+
 def test_a_time_column_is_read_as_text_is(approved: Store, phone: Path) -> None:
     fill(phone, [row("started", "2021-10-08T08:00:00.000Z"), row("finished", "2021-10-09 08:00:00.000")])
     by_sqlite(
