@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from geo.errors import ChigaiError
+from tracking.sessions import Limits
 
 _TEMPLATE = re.compile(r"^(https?://[^\s\"'<>;,\\]+|/[^\s\"'<>;,\\]*)$")
 _CURE = {
@@ -22,6 +23,8 @@ _CURE = {
     "CHIGAI_BASEMAP_CRS": ("请写 wgs84 或 gcj02。", "write wgs84 or gcj02."),
     "CHIGAI_BASEMAP_MAX_ZOOM": ("请写一个整数，例如 18。", "write a whole number, such as 18."),
     "CHIGAI_ADMIN_EMAIL": ("请写一个邮箱地址。", "write an e-mail address."),
+    "CHIGAI_SESSION_IDLE_MINUTES": ("请写分钟数，例如 60。", "write a number of minutes, such as 60."),
+    "CHIGAI_SESSION_HOURS": ("请写小时数，例如 12。", "write a number of hours, such as 12."),
     "CHIGAI_OIDC_ISSUER": (
         "写统一登录的地址，以 https:// 开头，例如 https://login.example.cn/realms/nongye。",
         "write the provider's address, beginning with https://, such as https://login.example.cn/realms/farm.",
@@ -168,6 +171,10 @@ def loopback(host: str) -> bool:
 def listen(host: str) -> SignIn | None:
     """How people sign in where the app is to listen at `host`. Raises ChigaiError where nobody would have to."""
     how = sign_in()
+    try:
+        Limits()
+    except ValidationError as error:
+        raise _wrong(error, "CHIGAI_SESSION_") from error
     if how is None and not loopback(host):
         raise ChigaiError(
             f"没有设置登录，不能在 {host} 上对外提供服务：谁都可以看到和改动数据。",

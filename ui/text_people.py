@@ -13,7 +13,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "signin.ended": ("需要重新登录", "Please sign in again"),
     "signin.closed": ("您已经退出，或者太久没有操作、登录到期。", "You signed out, or the sign-in ended after a while without activity."),
     "signin.kept": ("已经提交的内容都在，没有提交的请登录后再填一次。", "What you submitted is kept; what you had not, please enter again."),
-    "signin.unknown": ("您的账号还没有录入", "Your account is not entered here yet"),
+    "signin.unknown": ("您的账号还没有录入或已停用", "Your account is not entered here, or is deactivated"),
     "signin.unknown_as": ("您登录用的是 {email}。", "You signed in as {email}."),
     "signin.unknown_do": ("请告诉管理员，由管理员在“用户”页录入这个邮箱，再回来登录。", "Tell the administrator to enter this address on the page Users, then come back."),
     "signin.unknown_admin": ("管理员：{email}", "Administrator: {email}"),

@@ -17,7 +17,8 @@ import streamlit as st
 from starlette.applications import Starlette
 
 from tests import map_home
-from ui import assets, mapdata, maps, routes
+from tracking import people
+from ui import assets, mapdata, maps, routes, sign_in
 
 
 @dataclass
@@ -267,3 +268,62 @@ def test_a_wrong_setting_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_limit_of_an_answer_is_what_the_page_asks_for() -> None:
     assert f'"limit":{maps.LIMIT}' in ask("/chigai/map/plan/probe").body.decode("utf-8")
+
+
+def as_person(monkeypatch: pytest.MonkeyPatch, role: str, counties: frozenset[str] | None) -> None:
+    """Whoever asks is this person."""
+    desk = sign_in.Desk(sign_in.store(), people.Person("u1", "某某", role, counties))
+    monkeypatch.setattr(sign_in, "of_request", lambda request: desk)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/chigai/map/plan/probe",
+        "/chigai/map/upload/probe",
+        "/chigai/data/plan/probe/blocks.geojson",
+        "/chigai/data/upload/probe/parcels.geojson",
+    ],
+)
+def test_nobody_is_told_anything(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sign_in, "of_request", lambda request: None)
+    answer = ask(address)
+    assert answer.status == 401 and "请先登录" in answer.body.decode()
+    as_person(monkeypatch, "no such role", None)
+    assert ask(address).status == 403
+
+
+@pytest.mark.parametrize(
+    ("role", "counties", "told"),
+    [
+        ("planner", None, set(map_home.COUNTIES)),
+        ("planner", frozenset(map_home.COUNTIES[:1]), {map_home.COUNTIES[0]}),
+        ("field", frozenset(map_home.COUNTIES[1:]), {map_home.COUNTIES[1]}),
+        ("official", None, set()),
+        ("viewer", None, set()),
+    ],
+)
+def test_what_leads_to_a_household_is_told_in_ones_own_counties_alone(
+    role: str, counties: frozenset[str] | None, told: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_person(monkeypatch, role, counties)
+    for layer, column in (("parcels", "parcel_id"), ("blocks", "n_operators")):
+        answer = ask(f"/chigai/data/plan/probe/{layer}.geojson")
+        rows = [f["properties"] for f in answer.features]
+        assert {r["county"] for r in rows} == set(map_home.COUNTIES)
+        assert {r["county"] for r in rows if r[column] is not None} == told
+        assert answer.headers["cache-control"] == "no-store"
+
+
+def test_uploads_are_for_those_who_plan_where_they_lie(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = home / "parcels" / "probe" / "manifest.json"
+    manifest.write_text(json.dumps({"counties": {map_home.COUNTIES[0]: 1.0}}), "utf-8")
+    both = ("/chigai/map/upload/probe", "/chigai/data/upload/probe/parcels.geojson")
+    for role, counties, status in (
+        ("planner", frozenset(map_home.COUNTIES[:1]), 200),
+        ("planner", frozenset(map_home.COUNTIES[1:]), 403),
+        ("field", frozenset(map_home.COUNTIES[:1]), 403),
+        ("viewer", None, 403),
+    ):
+        as_person(monkeypatch, role, counties)
+        assert [ask(address).status for address in both] == [status, status]
