@@ -11,10 +11,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from tracking import targets
 from tracking.rules import KINDS
 from ui import field_parts, ledger_conflicts, ledger_proof, numbers, parts, safe
 from ui.field_parts import Visit
 from ui.parts import Column
+from ui.text import Words
 
 STYLES = Path(__file__).with_name("static") / "field.css"
 VIEWS = ("records", "conflicts", "chain")
@@ -210,7 +212,7 @@ def _table(ctx: Visit, frame: pd.DataFrame, fixes: Mapping[Any, Mapping[str, Any
     parts.table(columns, rows)
 
 
-def _what(row: Mapping[str, Any], fix: Mapping[str, Any] | None, t: Any) -> str:
+def _what(row: Mapping[str, Any], fix: Mapping[str, Any] | None, t: Words) -> str:
     more = field_parts.figures(row, t)
     said = f"<b>{safe.text(t('kind.' + row['kind']))}</b>" + (f"<br>{more}" if more else "")
     if fix is not None:
@@ -229,13 +231,20 @@ def _where(row: Mapping[str, Any], names: Mapping[str, str], ctx: Visit) -> str:
     return f"{link}<br><small>{safe.text(around)}</small>"
 
 
-def _when(row: Mapping[str, Any], t: Any) -> str:
+def _when(row: Mapping[str, Any], t: Words) -> str:
     late = (row["received"] - row["happened"]).total_seconds()
     said = f'<span class="cg-when">{safe.text(field_parts.moment(row["happened"], t))}</span>'
     if math.isfinite(late) and late > 3600:
-        told = t("ledger.received", when=field_parts.moment(row["received"], t))
+        told = t("ledger.received", when=_after(row, t))
         said += f"<br><small>{safe.text(told)}</small>"
     return said
+
+
+def _after(row: Mapping[str, Any], t: Words) -> str:
+    """When it was received: the time alone where that is on the day on which it happened."""
+    happened, received = (row[name].astimezone(targets.LOCAL) for name in ("happened", "received"))
+    same = happened.date() == received.date()
+    return f"{received:%H:%M}" if same else field_parts.moment(received, t)
 
 
 def _flags(ctx: Visit, frame: pd.DataFrame) -> dict[str, list[str]]:
@@ -275,7 +284,7 @@ def _take(ctx: Visit, filters: Mapping[str, Any]) -> None:
         column.download_button(
             t(f"ledger.{kind}"),
             data=lambda kind=kind: desk.export_ledger(kind, private=private, lang=ctx.lang, **filters),  # type: ignore[misc]
-            file_name=f"chigai-{'台账' if ctx.lang == 'zh' else 'ledger'}.{kind}",
+            file_name=f"chigai-{t('ledger.title')}-{targets.today():%Y%m%d}.{kind}",
             key=f"take_{kind}",
             width="stretch",
             on_click="ignore",

@@ -83,7 +83,7 @@ def _side_by_side(t: Words, said: Sequence[tuple[str, str, str]], two: bool) -> 
     for name, one, other in said:
         cells = [one, other] if two else [other]
         shown = "".join(f"<td>{f'<b>{v}</b>' if two and one != other else v}</td>" for v in cells)
-        lines.append(f"<tr><th>{safe.text(t(f'field_name.{name}'))}</th>{shown}</tr>")
+        lines.append(f"<tr><th>{safe.text(t(f'sent.{name}'))}</th>{shown}</tr>")
     top = "".join(f"<th>{safe.text(t(head))}</th>" for head in heads)
     st.html(f'<table class="cg-two"><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table>')
 

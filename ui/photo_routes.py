@@ -49,8 +49,6 @@ def _photo(request: Request) -> Response:
     except ChigaiError as error:
         said = f"{error.text('zh')}\n{error.text('en')}"
         return Response(said, 500, _HEADERS | _NEVER, media_type="text/plain; charset=utf-8")
-    except OSError:
-        return _nothing()
     if "w" in request.query_params:
         content, media_type = small(content), "image/jpeg"
     return Response(content, headers=_HEADERS | _KEPT, media_type=media_type)
