@@ -16,7 +16,7 @@ from folium.plugins import DualMap, Fullscreen
 from geo import boundaries, gcj02, tiles
 from geo.errors import ChigaiError
 from tests import map_home
-from ui import assets, map_text, mapdata, mappages, maps, palette, safe, settings
+from ui import assets, map_text, mapdata, mappages, maps, palette, safe, settings, text_targets, work_map
 
 
 @pytest.fixture
@@ -311,7 +311,11 @@ def test_every_word_and_every_state_has_both_languages() -> None:
     zh, en = map_text.texts("zh"), map_text.texts("en")
     assert zh.keys() == en.keys()
     assert all(zh.values())
-    for book in (palette.TARGETS, palette.BLOCKS, palette.REASONS, palette.SEVERITIES, palette.BARRIERS):
+    books = (
+        *(palette.TARGETS, palette.PROGRESS, palette.WORK, palette.BLOCKS, palette.REASONS),
+        *(palette.SEVERITIES, palette.BARRIERS),
+    )
+    for book in books:
         assert all(
             look.name("zh") and look.name("en") and look.name("zh") != look.name("en")
             for look in book.values()
@@ -325,4 +329,5 @@ def test_every_word_that_the_script_uses_is_there() -> None:
     for file in (name for name in assets.OWN if name.endswith(".js")):
         code = (assets.FOLDER / file).read_text("utf-8")
         used |= set(re.findall(r"\bT\.(\w+)", code)) | set(re.findall(r'"((?:u|legend|unit)_\w+)"', code))
-    assert used <= set(map_text.TEXTS)
+    assert used <= set(work_map.words("zh"))
+    assert used - set(map_text.TEXTS) <= set(text_targets.MAP)

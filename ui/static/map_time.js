@@ -61,7 +61,7 @@
     ]);
 
   function figure(event) {
-    if (event.kind === "checked") return [event.passed ? T.passed : T.not_passed, event.reason].filter(Boolean).join("：");
+    if (event.kind === "checked") return [event.passed ? T.passed : T.not_passed, event.reason].filter(Boolean).join(cfg.lang === "en" ? ": " : "：");
     const value = event.done_mu === undefined ? event.measured_mu : event.done_mu;
     if (value !== undefined) return mu(value);
     return event.kind === "correction" && event.passed === undefined && !event.reason ? T.void : event.reason || "";
