@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -200,6 +203,19 @@ def test_beyond_this_machine_the_app_listens_only_with_sign_in(monkeypatch: pyte
     for name, value in sign_in_home.settings().items():
         monkeypatch.setenv(name, value)
     assert settings.listen("0.0.0.0") is not None
+
+
+def test_the_command_refuses_to_serve_others_without_sign_in(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "app", "--host", "0.0.0.0"],
+        cwd=sign_in_home.ROOT,
+        env={**os.environ, "CHIGAI_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "没有设置登录" in done.stderr and "Without sign-in" in done.stderr
 
 
 def pages_of(role: str, counties: frozenset[str] | None) -> set[str]:
