@@ -22,6 +22,7 @@ from tracking import (
     files,
     jobs,
     ledger,
+    measures,
     nearby,
     people,
     progress,
@@ -149,6 +150,13 @@ class Desk:
         """As progress.daily: of every county, for all who are signed in."""
         self.require("see")
         return progress.daily(reports.by_block(self.store, programme.id, as_of, plan_id), programme, as_of)
+
+    def measures(
+        self, programme: Programme, as_of: date
+    ) -> tuple[list[measures.MeasureTarget], list[measures.GoalStanding]]:
+        """As measures.table: scheme B of every county, for all who are signed in."""
+        self.require("see")
+        return measures.table(self.store, programme, as_of)
 
     def states(self, plan_id: str | None = None, as_of: date | None = None) -> pd.DataFrame:
         """As states.states: where the blocks of every county stand, for all who are signed in."""

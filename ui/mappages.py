@@ -42,7 +42,17 @@ class Page:
 def _code() -> str:
     """A mark of the code that draws: a page kept by an older version is not shown by a newer one."""
     folder = Path(__file__).parent
-    files = ("maps.py", "work_map.py", "season.py", "text_targets.py", "map_text.py", "mapdata.py", "palette.py", "numbers.py", "safe.py")
+    files = (
+        "maps.py",
+        "work_map.py",
+        "season.py",
+        "text_targets.py",
+        "map_text.py",
+        "mapdata.py",
+        "palette.py",
+        "numbers.py",
+        "safe.py",
+    )
     code = b"".join((folder / name).read_bytes() for name in files)
     own = "".join(assets.own(file).name for file in assets.OWN)
     return hashlib.sha256(code).hexdigest() + own + folium.__version__

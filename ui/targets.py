@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from tracking import curves, forecast, measures
+from tracking import curves, forecast
 from tracking import targets as days
 from tracking.desk import Desk
 from tracking.progress import CountyTarget
@@ -166,8 +166,7 @@ def _measures(ctx: parts.Context, desk: Desk, county: str, as_of: date) -> None:
     scheme, t = ctx.programme.scheme_b, ctx.t
     if scheme is None:
         return
-    desk.require("see")
-    found = measures.table(desk.store, ctx.programme, as_of)
+    found = desk.measures(ctx.programme, as_of)
     note = t("targets.measures_note", year=scheme.year, day=f"{as_of}")
     parts.heading(scheme.name_zh if ctx.lang == "zh" else scheme.name_en, note)
     if county and not any(row.county == county for row in found[0]):
