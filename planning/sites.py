@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
@@ -26,8 +27,50 @@ COLUMNS = (
 _NO_SITE = -1
 
 
+@dataclass(frozen=True)
+class Nodes:
+    """What a site is made of: the compliant blocks of one county and district in one field unit.
+
+    node: int64[blocks], -1 for a block below its minimum. county: object[nodes]. left, right: int64, pairs of
+    nodes of one county and district with blocks at most the gap apart. group: int64[nodes], what hangs together.
+    """
+
+    node: NDArray[np.int64]
+    county: NDArray[np.object_]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    group: NDArray[np.int64]
+
+    def sums(self, of_blocks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A figure of the blocks, summed by node."""
+        inside = self.node >= 0
+        return np.bincount(self.node[inside], of_blocks[inside], len(self.county)).astype(float)
+
+
+def nodes(blocks: gpd.GeoDataFrame, gap_m: float) -> Nodes:
+    """The nodes of a plan's blocks, and which of them lie close together (columns and gap: as `sites` says)."""
+    node = np.full(len(blocks), _NO_SITE, np.int64)
+    compliant = np.flatnonzero(blocks["meets_minimum"].to_numpy(bool))
+    none = np.zeros(0, np.int64)
+    if len(compliant) == 0:
+        return Nodes(node, np.zeros(0, object), none, none, none)
+    own = blocks.iloc[compliant]
+    county = pd.factorize(own["county"], use_na_sentinel=False)[0]
+    district = pd.factorize(own["irrigation_district"], use_na_sentinel=False)[0]
+    group = _codes(county, district)
+    unit = _codes(group, own["field_unit"].to_numpy(np.int64))
+    left, right = _near(own.geometry.to_numpy(), group, unit, gap_m)
+    node[compliant] = unit
+    first = np.unique(unit, return_index=True)[1]
+    return Nodes(node, own["county"].to_numpy(object)[first], left, right, _components(unit, left, right))
+
+
 def sites(
-    blocks: gpd.GeoDataFrame, gap_m: float, minimum_mu: Mapping[str, float | None]
+    blocks: gpd.GeoDataFrame,
+    gap_m: float,
+    minimum_mu: Mapping[str, float | None],
+    chosen: NDArray[np.bool_] | None = None,
+    found: Nodes | None = None,
 ) -> tuple[NDArray[np.object_], gpd.GeoDataFrame]:
     """The site of every block and the sites, the largest of a county first.
 
@@ -36,31 +79,38 @@ def sites(
     gap_m: two field units at most this far apart, from compliant block to compliant block, are one site.
     minimum_mu: site minimum by county adcode; a county that is missing or None has none, and its sites
     meet none (`meets_minimum` is false: nothing there counts towards a target).
+    chosen: bool[nodes], which nodes become sites; None: all. found: the nodes, where they are known already.
+    A group of nodes that could not reach the minimum whole is told as it is, chosen or not.
 
-    Returns the site_id of each row of blocks (None where the block does not meet its own minimum) and the
-    table of geo.schemas.SITES. Sites are numbered by area, then from north to south and west to east, so
-    the order of the rows does not matter. A site's geometry is its blocks, collected, not dissolved.
+    Returns the site_id of each row of blocks (None where the block does not meet its own minimum or is not
+    chosen) and the table of geo.schemas.SITES. Sites are numbered by area, then from north to south and west
+    to east, so the order of the rows does not matter. A site's geometry is its blocks, collected, not dissolved.
     """
     ids = np.full(len(blocks), None, dtype=object)
-    compliant = np.flatnonzero(blocks["meets_minimum"].to_numpy(bool))
-    if len(compliant) == 0:
+    found = nodes(blocks, gap_m) if found is None else found
+    if len(found.county) == 0:
         return ids, _table([], blocks.crs)
-    chosen = blocks.iloc[compliant]
-    county = pd.factorize(chosen["county"], use_na_sentinel=False)[0]
-    district = pd.factorize(chosen["irrigation_district"], use_na_sentinel=False)[0]
-    geoms = chosen.geometry.to_numpy()
-    group = _codes(county, district)
-    unit = _codes(group, chosen["field_unit"].to_numpy(np.int64))
-    label = _components(unit, *_near(geoms, group, unit, gap_m))[unit]
-
-    area, cost = chosen["area_mu"].to_numpy(float), chosen["cost_yuan"].to_numpy(float)
+    kept, group = np.ones(len(found.county), bool), found.group
+    if chosen is not None:
+        area = np.bincount(group, found.sums(blocks["area_mu"].to_numpy(float)))
+        least = pd.Series(found.county).map({c: m for c, m in minimum_mu.items() if m is not None})
+        kept = chosen | ~(area[group] >= least.to_numpy(float) * (1 - 1e-9))
+        touch = kept[found.left] & kept[found.right]
+        group = _components(np.arange(len(kept)), found.left[touch], found.right[touch])
+    inside = np.flatnonzero((found.node >= 0) & kept[found.node])
+    if len(inside) == 0:
+        return ids, _table([], blocks.crs)
+    compliant, chosen_blocks = inside, blocks.iloc[inside]
+    label = np.unique(group[found.node[inside]], return_inverse=True)[1].astype(np.int64)
+    geoms = chosen_blocks.geometry.to_numpy()
+    area, cost = chosen_blocks["area_mu"].to_numpy(float), chosen_blocks["cost_yuan"].to_numpy(float)
     boxes = shapely.bounds(geoms)
     first = np.unique(label, return_index=True)[1]
     sums = pd.DataFrame(
         {
             "label": np.arange(len(first)),
-            "county": chosen["county"].to_numpy()[first],
-            "irrigation_district": chosen["irrigation_district"].to_numpy()[first],
+            "county": chosen_blocks["county"].to_numpy()[first],
+            "irrigation_district": chosen_blocks["irrigation_district"].to_numpy()[first],
             # a sum depends on the order of its terms in the last digit: rounded, ties stay ties
             "area_mu": np.bincount(label, area),
             "rounded": np.bincount(label, area).round(6),

@@ -1,0 +1,178 @@
+"""The sites of a whole plan: each county's goal within its budget, what it costs, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from planning.effort import Effort
+from planning.frontier import frontier
+from planning.programme import Parameters, Programme, Unit
+from planning.shortfall import cures, sentence, why
+from planning.sites import Nodes, nodes, sites
+from planning.siting import Choice, Ground, choose, ground
+
+Floats = npt.NDArray[np.float64]
+Goal = Literal["floor", "ceiling"]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked: the floor or the ceiling of each county, and budgets in place of the notice's [yuan].
+
+    budgets: by adcode; None as a budget: no limit.
+    """
+
+    goal: Goal = "ceiling"
+    budgets: Mapping[str, float | None] = field(default_factory=dict)
+
+    def budget(self, unit: Unit) -> float | None:
+        return self.budgets.get(unit.adcode, unit.budget_yuan)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """site_id of each block (None: in no site), the sites, what plan.json says of each county, the frontiers."""
+
+    site_id: npt.NDArray[np.object_]
+    sites: gpd.GeoDataFrame
+    counties: dict[str, dict[str, Any]]
+    frontier: pd.DataFrame
+
+
+def choose_sites(
+    parcels: gpd.GeoDataFrame,
+    blocks: gpd.GeoDataFrame,
+    programme: Programme,
+    parameters: Parameters,
+    wish: Wish | None = None,
+    effort: Effort = Effort.normal,
+) -> Chosen:
+    """Choose the sites of every county with a target.
+
+    parcels: county, block_id, reason, consent, priority, operator, area_mu; blocks: geo.schemas.BLOCKS, whose
+    site_id is not looked at.
+    """
+    wish = wish or Wish()
+    found = nodes(blocks, parameters.site_gap_m.value)
+    area = found.sums(blocks.area_mu.to_numpy(float))
+    cost = found.sums(blocks.cost_yuan.to_numpy(float))
+    beside, households = weighed(parcels, blocks, programme, parameters)
+    price = cost + found.sums(beside)
+    upset = found.sums(households)
+    chosen = np.zeros(len(area), bool)
+    told: dict[str, dict[str, Any]] = {}
+    frontiers = []
+    for unit in programme.units:
+        own = np.flatnonzero(found.county == unit.adcode)
+        if unit.floor_mu is None:
+            told[unit.adcode] = _nothing_asked(unit)
+            continue
+        here = _ground(found, own, area, cost, price, unit.site_minimum_mu or 0.0)
+        choice, row = _county(parcels[parcels.county == unit.adcode], here, unit, wish)
+        chosen[own[choice.chosen]] = True
+        told[unit.adcode] = row | {"households": int(upset[own][choice.chosen].sum())}
+        frontiers.append(frontier(unit.adcode, here))
+    minimum = {u.adcode: u.site_minimum_mu for u in programme.units}
+    ids, table = sites(blocks, parameters.site_gap_m.value, minimum, chosen, found)
+    return Chosen(ids, table, told, pd.concat(frontiers, ignore_index=True))
+
+
+def weighed(
+    parcels: gpd.GeoDataFrame, blocks: gpd.GeoDataFrame, programme: Programme, parameters: Parameters
+) -> tuple[Floats, Floats]:
+    """(yuan weighed beside the cost of each block, households upset in each block).
+
+    A household is upset where it is to share a block with another and has not agreed on record. A mu that
+    serves a principle of the notice is put first by making every other mu dearer by that principle's weight:
+    at equal area that is the same as taking the weight off, and no area is chosen for its weight alone.
+    """
+    row = pd.Series(np.arange(len(blocks)), index=blocks.block_id).reindex(parcels.block_id).to_numpy(float)
+    inside = np.isfinite(row)
+    own, of = parcels[inside], row[inside].astype(np.int64)
+    agreed = (own.consent == True).to_numpy(bool)  # noqa: E712 — null is no agreement
+    worth = np.zeros(len(own))
+    for principle in programme.principles:
+        serves = own.priority.isin(principle.parcel_priorities).to_numpy(bool)
+        if principle.counts_consent:
+            serves = serves | agreed
+        worth += principle.weight_yuan_per_mu * serves
+    mu = own.area_mu.to_numpy(float)
+    missed = np.bincount(of, (worth.max(initial=0.0) - worth) * mu, len(blocks))
+    missed = missed / np.maximum(np.bincount(of, mu, len(blocks)), 1e-12) * blocks.area_mu.to_numpy(float)
+    people = pd.DataFrame({"block": of, "operator": own.operator.to_numpy(), "agreed": agreed})
+    people = people.dropna(subset="operator").groupby(["block", "operator"]).agreed.all().reset_index()
+    sharing = people.groupby("block").operator.transform("size") > 1
+    count = np.bincount(people.block[sharing & ~people.agreed], minlength=len(blocks)).astype(float)
+    return missed + parameters.upset_yuan.value * count, count
+
+
+def _ground(
+    found: Nodes, own: npt.NDArray[np.int64], area: Floats, cost: Floats, price: Floats, minimum_mu: float
+) -> Ground:
+    row = np.full(len(area), -1, np.int64)
+    row[own] = np.arange(len(own))
+    inside = row[found.left] >= 0
+    return ground(
+        area[own], cost[own], price[own], row[found.left[inside]], row[found.right[inside]], minimum_mu
+    )
+
+
+def _county(parcels: gpd.GeoDataFrame, here: Ground, unit: Unit, wish: Wish) -> tuple[Choice, dict[str, Any]]:
+    floor, ceiling = unit.floor_mu or 0.0, unit.ceiling_mu or 0.0
+    budget = wish.budget(unit)
+    wanted = ceiling if wish.goal == "ceiling" else floor
+    choice = choose(here, wanted, budget)
+    reached = choice.area_mu >= wanted * (1 - 1e-9)
+    ground_mu = float(here.area_mu[here.possible].sum())
+    over = budget is not None and choice.area_mu < min(wanted, ground_mu) * (1 - 1e-9)
+    short = max(floor - choice.area_mu, 0.0) if choice.area_mu < floor * (1 - 1e-9) else 0.0
+    reasons = why(parcels, here, choice, over) if short else {}
+    ways = cures(unit, here, choice, reasons, budget) if short else []
+    zh, en = sentence(unit, choice.area_mu, reasons, ways)
+    # the bound holds for cost and what is weighed beside it: with the same beside it, no cost is less than this
+    bound = max(choice.bound_yuan - (choice.price_yuan - choice.cost_yuan), 0.0)
+    goal = "ceiling" if wish.goal == "ceiling" and reached else "floor"
+    return choice, {
+        "goal": goal,
+        "goal_mu": ceiling if goal == "ceiling" else floor,
+        "chosen_mu": choice.area_mu,
+        "chosen_cost_yuan": choice.cost_yuan,
+        "cost_bound_yuan": min(bound, choice.cost_yuan),
+        "gap": _gap(choice.cost_yuan, bound),
+        "reach_mu": choice.reach_mu,
+        "budget_yuan": budget,
+        "over_budget": over,
+        "shortfall_mu": short,
+        "why": reasons,
+        "cures": ways,
+        "shortfall_zh": zh,
+        "shortfall_en": en,
+    }
+
+
+def _nothing_asked(unit: Unit) -> dict[str, Any]:
+    return {
+        "goal": None, "goal_mu": None, "chosen_mu": 0.0, "chosen_cost_yuan": 0.0, "cost_bound_yuan": 0.0,
+        "gap": 0.0, "reach_mu": 0.0, "budget_yuan": unit.budget_yuan, "over_budget": False, "shortfall_mu": 0.0,
+        "why": {}, "cures": [], "shortfall_zh": "", "shortfall_en": "", "households": 0,
+    }  # fmt: skip
+
+
+def put_in(chosen: Chosen, counties: list[dict[str, Any]], totals: dict[str, Any]) -> None:
+    """Put what was chosen into the counties and the totals of plan.json, in place."""
+    for row in counties:
+        row |= chosen.counties[row["county"]]
+    for key in ("chosen_mu", "chosen_cost_yuan", "cost_bound_yuan", "shortfall_mu", "households"):
+        totals[key] = type(counties[0][key])(sum(row[key] for row in counties)) if counties else 0
+    totals["gap"] = _gap(totals["chosen_cost_yuan"], totals["cost_bound_yuan"])
+
+
+def _gap(cost: float, bound: float) -> float:
+    return max(cost - bound, 0.0) / cost if cost > 1e-6 else 0.0

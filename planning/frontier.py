@@ -1,0 +1,47 @@
+"""What the next mu of a county costs: sites of more and more area, each at the least cost found for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from planning.siting import Ground, choose, least_price
+
+COLUMNS = ("county", "area_mu", "cost_yuan", "cost_bound_yuan", "yuan_per_next_mu")
+
+POINTS = 12
+
+
+def frontier(county: str, ground: Ground, points: int = POINTS) -> pd.DataFrame:
+    """Up to `points` choices from one site to all that is possible: COLUMNS, areas rising.
+
+    cost_yuan: of the cheapest choice found of at least that area, priorities and households apart;
+    cost_bound_yuan: what none of that area undercuts; yuan_per_next_mu: the slope to the next point (NaN at the last).
+    """
+    money = replace(ground, price_yuan=ground.cost_yuan)
+    whole = float(ground.area_mu[ground.possible].sum())
+    if whole <= 0:
+        return pd.DataFrame(columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[1:], float))
+    goals = np.linspace(min(ground.site_minimum_mu, whole), whole, points)
+    found = [choose(money, float(goal), None) for goal in goals]
+    area = np.array([c.area_mu for c in found])
+    cost = np.array([c.cost_yuan for c in found])
+    # a larger choice that costs less stands in for a smaller one
+    order = np.lexsort((cost, area))
+    area, cost = area[order], cost[order]
+    best = np.minimum.accumulate(cost[::-1])[::-1]
+    stays = np.r_[(np.diff(best) > 0) & (np.diff(area) > 0), True]
+    kept = np.flatnonzero((cost <= best) & stays)
+    area, cost = area[kept], cost[kept]
+    slope = np.diff(cost) / np.diff(area)
+    return pd.DataFrame(
+        {
+            "county": county,
+            "area_mu": area,
+            "cost_yuan": cost,
+            "cost_bound_yuan": [least_price(money, float(a)) for a in area],
+            "yuan_per_next_mu": np.r_[slope, np.nan],
+        }
+    )
