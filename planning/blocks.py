@@ -1,4 +1,8 @@
-"""Joining parcels into blocks, one field unit at a time: start, improve pairs, shake, keep the best.
+"""Joining parcels into blocks, one part of a field unit at a time (planning.quality says what a part is).
+
+Where a part's groups can be listed, its best blocks are found and proven (planning.exact). Elsewhere the best
+packing of the groups that could be listed stands beside what the search found, and windows of neighbouring
+blocks are split anew exactly (planning.windows). What follows is of the search (planning.search).
 
 A partition of a unit is a set of connected groups. A group that reaches the minimum is a block and earns its
 area; a smaller one is loose: its parcels will keep their outlines. The search first gathers loose area until
@@ -13,98 +17,244 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from geo.neighbours import adjacency
+from geo.schemas import MU_M2
 from planning.contraction import PIECE, SPREAD, pieces, small_units
 from planning.effort import Effort
+from planning.exact import arranged
 from planning.fields import Fields, Rules
-from planning.quality import Bounds, weak
-from planning.search import join_units
+from planning.quality import Bounds, parts, weak
+from planning.solving import Knobs, solve_parts
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
+Bools = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.integer]
 
 
-EFFORT = (3, 5, 2)
-"""First partitions per unit; ruin-and-recreate rounds per loose parcel that could be placed, and per block."""
+KNOBS = {
+    Effort.quick: Knobs(1000, 64, 20_000, False, 1, 0, 0, 0, 0, 0, 24, 100),
+    Effort.normal: Knobs(12_000, 512, 100_000, False, 0, 2, 1, 16, 300, 1, 40, 1000),
+    Effort.best: Knobs(1_000_000, 4096, 1_000_000, True, 3, 5, 2, 28, 10_000, 3, 100, 200_000),
+}
+"""What each effort may spend on a part."""
 LARGE = 1500
-"""Parcels beyond which a unit is cut into cells first; pairs across the cuts are improved afterwards."""
-CHUNK = 4000
+"""Parcels beyond which a part is cut into cells first; blocks across the cuts are improved afterwards."""
+CHUNK = 2000
 """Parcels handed to a thread at a time: short enough that a cancel is felt within a second or two."""
+WORTHS_YUAN_PER_MU = (250.0, 500.0, 1000.0)
+"""Worths of a mu for which bounds are taken besides the run's own: each bounds the cost at the plan's own area."""
+
+
+def join(
+    fields: Fields,
+    can: Bools,
+    rules: Rules,
+    seed: int,
+    progress: Callable[[float], None] | None = None,
+    threads: int = 2,
+    effort: Effort = Effort.normal,
+) -> Ints:
+    """The blocks of `solve` alone."""
+    return solve(fields, can, rules, seed, progress, threads, effort)[0]
 
 
 def solve(
     fields: Fields,
-    can: npt.NDArray[np.bool_],
+    can: Bools,
     rules: Rules,
     seed: int,
     progress: Callable[[float], None] | None = None,
     threads: int = 2,
     effort: Effort = Effort.normal,
 ) -> tuple[Ints, Bounds]:
-    """`join`, and the bounds that no other partition passes."""
-    labels = join(fields, can, rules, seed, progress, threads, effort)
-    worth = np.array([0.0, 0.5, 1.0, 2.0])
-    return labels, weak(fields, can, rules.prices, worth)
+    """Block of each parcel, numbered by first row, -1 where it is in none: int32[n]; and what no plan passes.
 
-
-def join(
-    fields: Fields,
-    can: npt.NDArray[np.bool_],
-    rules: Rules,
-    seed: int,
-    progress: Callable[[float], None] | None = None,
-    threads: int = 2,
-    effort: Effort = Effort.normal,
-) -> Ints:
-    """Block of each parcel, numbered by first row, -1 where it is in none: int32[n].
-
-    can: `planning.reach.reachable`. Deterministic for a seed, whatever the number of threads.
-    Raises what `progress` raises (a cancel).
+    can: `planning.reach.reachable`. Deterministic for a seed, whatever the number of threads. Each effort starts
+    from the blocks of the one below it. Raises what `progress` raises (a cancel).
     """
     n = len(fields.area_m2)
-    if n == 0:
-        return np.zeros(0, np.int32)
+    own = rules.worth_yuan_per_m2
+    worth = np.array([*(w / MU_M2 for w in WORTHS_YUAN_PER_MU if w / MU_M2 < own), own])
+    bounds = weak(fields, can, rules.prices, worth)
+    if not can.any():
+        return np.full(n, -1, np.int32), bounds
     # the last bit of a level must not turn a step of 0.30 into too much
     step = np.full(n, rules.max_step_m + 1e-9)
     small = small_units(fields.unit, fields.area_m2, fields.minimum_m2)
+    run = _Run(rules, worth, seed, effort, threads, progress)
     if small.any():
         step[small] *= 1 - SPREAD
         piece, first, whole = _contracted(fields, small, rules.max_step_m * SPREAD)
         reached = np.bincount(piece, can) > 0
-        labels = _joined(whole, reached, step[first], rules, seed, progress, threads)[piece]
+        labels, part, most, proven = run.solved(whole, reached, step[first])
+        labels, part = labels[piece], part[piece]
     else:
-        labels = _joined(fields, can, step, rules, seed, progress, threads)
+        labels, part, most, proven = run.solved(fields, can, step)
+    # pieces bound nothing: what they cannot hold, parcels might
+    sure = np.flatnonzero(can & ~small)
+    rows = sure[np.unique(bounds.part[sure], return_index=True)[1]]
+    to, of = bounds.part[rows], part[rows]
+    bounds.most[to] = np.fmin(bounds.most[to], most[of])
+    bounds.proven[to] = proven[of]
+    dearest = _dearest(fields, bounds.part, rules)
+    bounds.area_m2[:] = np.minimum(bounds.area_m2, (bounds.most[:, -1] + dearest) / max(own, 1e-12))
     codes, _ = pd.factorize(np.where(labels >= 0, labels, np.nan), use_na_sentinel=True)
-    return codes.astype(np.int32)
+    return codes.astype(np.int32), bounds
 
 
-def _joined(
-    fields: Fields,
-    can: npt.NDArray[np.bool_],
-    step: Floats,
-    rules: Rules,
-    seed: int,
-    progress: Callable[[float], None] | None,
-    threads: int,
-) -> Ints:
-    """Join every unit, a large one by cells first: labels are row numbers, -1 loose. step: m, per parcel."""
-    n = len(fields.area_m2)
-    sizes = np.bincount(fields.unit)
-    if (sizes <= LARGE).all():
-        return _run(fields, fields.unit, can, step, rules, seed, None, progress, threads)
-    cell = _cells(fields, sizes)
-    order = np.lexsort((np.arange(n), cell))
-    parts = _reorder(fields, order, cell)
-    within = _run(parts, parts.unit, can[order], step[order], rules, seed, None, progress, threads)
-    labels = np.full(n, -1, np.int32)
-    # a label is a row number; carry it back to the rows' own order
-    labels[order] = np.where(within >= 0, order[within], -1)
-    return _run(fields, fields.unit, can, step, rules, seed, labels, None, threads)
+def _dearest(fields: Fields, part: Ints, rules: Rules) -> Floats:
+    """Of each part, yuan that blocks can cost at the most: what a plan of more area might pay for it.
+
+    Parcels within a step s cannot move more than A·s/4; the box is never more crooked than all of its area.
+    """
+    inside = part >= 0
+    n = int(part.max(initial=-1)) + 1
+    within = (part[fields.left] == part[fields.right]) & inside[fields.left]
+    ridge = np.bincount(part[fields.left][within], fields.ridge_m2[within], n)
+    area = np.bincount(part[inside], fields.area_m2[inside], n)
+    earth = 0.0 if np.isinf(rules.max_step_m) else rules.max_step_m / 4 * rules.prices.earthwork_yuan_per_m3
+    operators = rules.prices.operator_yuan * np.bincount(part[inside], minlength=n)
+    whole: Floats = earth * area + rules.prices.shape_yuan_per_mu * (area + ridge) / MU_M2 + operators
+    return whole
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run over all parts; worth: yuan per m², the run's own last."""
+
+    rules: Rules
+    worth: Floats
+    seed: int
+    effort: Effort
+    threads: int
+    progress: Callable[[float], None] | None
+
+    def solved(self, fields: Fields, can: Bools, step: Floats) -> tuple[Ints, Ints, Floats, Bools]:
+        """Labels (row numbers, -1 loose) and part of each parcel; most and proven of each part. step: m, per parcel."""
+        part = parts(fields, can)
+        order, bounds = _arranged(fields, part)
+        ordered = reordered(fields, order)
+        sizes = np.diff(bounds)
+        labels = np.full(len(order), -1, np.int32)
+        most = np.full((len(sizes), len(self.worth)), np.inf)
+        proven = np.zeros(len(sizes), bool)
+        large = sizes > LARGE
+        if large.any():
+            labels = self._by_cells(ordered, bounds, step[order])
+        efforts = list(Effort)[: list(Effort).index(self.effort) + 1]
+        for i, effort in enumerate(efforts):
+            todo = np.flatnonzero(~proven)
+            self._level(
+                ordered, bounds, step[order], todo, large, effort, labels, most, proven, i / len(efforts)
+            )
+        out = np.full(len(part), -1, np.int32)
+        out[order] = np.where(labels >= 0, order[labels], -1)
+        return out, part, most, proven
+
+    def _level(
+        self,
+        fields: Fields,
+        bounds: Rows,
+        step: Floats,
+        todo: Rows,
+        again: Bools,
+        effort: Effort,
+        labels: Ints,
+        most: Floats,
+        proven: Bools,
+        begun: float,
+    ) -> None:
+        """Solve the parts `todo` at one effort, chunk by chunk over threads; labels, most, proven are brought forward."""
+        ptr, nbr, edge = adjacency(len(fields.area_m2), fields.left, fields.right)
+        facing, ridge = fields.facing_m[edge], fields.ridge_m2[edge]
+        size = np.cumsum(np.diff(bounds)[todo])
+        cuts = np.unique(
+            np.searchsorted(size, np.arange(0, size[-1] if len(size) else 0, CHUNK), side="right")
+        )
+        cuts = np.append(cuts, len(todo))
+
+        # bounds by cells are taken once, at the effort that was asked for
+        knobs = KNOBS[effort] if effort == self.effort else KNOBS[effort]._replace(cell=0)
+
+        def work(i: int) -> None:
+            mine = todo[cuts[i] : cuts[i + 1]]
+            found, top, sure = solve_parts(
+                bounds, mine, fields.area_m2, fields.elevation_m, fields.operator, fields.box_m, ptr, nbr, facing,
+                ridge, fields.minimum_m2, self.rules.maximum_m2, step, self.rules.prices, self.worth, labels, again,
+                self.seed, knobs,
+            )  # fmt: skip
+            rows = np.concatenate([np.arange(bounds[p], bounds[p + 1]) for p in mine])
+            labels[rows] = found
+            most[mine] = np.fmin(most[mine], top)
+            proven[mine] = sure
+
+        share = list(Effort).index(self.effort) + 1
+        with ThreadPoolExecutor(self.threads) as pool:
+            jobs = [pool.submit(work, i) for i in range(len(cuts) - 1)]
+            try:
+                for done, job in enumerate(jobs, 1):
+                    job.result()
+                    if self.progress is not None:
+                        self.progress(begun + done / len(jobs) / share)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _by_cells(self, fields: Fields, bounds: Rows, step: Floats) -> Ints:
+        """Labels to begin with for the large parts, solved cell by cell at the quick effort; -1 for the others."""
+        n = len(fields.area_m2)
+        part = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds)).astype(np.int32)
+        cell = _cells(replace(fields, unit=part), np.diff(bounds))
+        inside = (np.diff(bounds) > LARGE)[part]
+        same = (cell[fields.left] == cell[fields.right]) & inside[fields.left]
+        apart = replace(
+            fields,
+            left=fields.left[same],
+            right=fields.right[same],
+            facing_m=fields.facing_m[same],
+            ridge_m2=fields.ridge_m2[same],
+        )
+        first = replace(self, effort=Effort.quick, progress=None)
+        labels, _, _, _ = first.solved(apart, inside, step)
+        assert len(labels) == n
+        return labels
+
+
+def _arranged(fields: Fields, part: Ints) -> tuple[Rows, Rows]:
+    """Rows of all parts, part after part and each in the order of its frontier; bounds of the parts in them."""
+    rows = np.flatnonzero(part >= 0)
+    rows = rows[np.argsort(part[rows], kind="stable")].astype(np.int32)
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(part[rows]))]).astype(np.int64)
+    inside = (part[fields.left] >= 0) & (part[fields.left] == part[fields.right])
+    ptr, nbr, _ = adjacency(len(part), fields.left[inside], fields.right[inside])
+    return arranged(bounds, rows, ptr, nbr), bounds
+
+
+def reordered(fields: Fields, rows: Rows) -> Fields:
+    """The fields of `rows` alone, in that order; pairs follow them."""
+    place = np.full(len(fields.area_m2), -1, np.int32)
+    place[rows] = np.arange(len(rows), dtype=np.int32)
+    a, b = place[fields.left], place[fields.right]
+    pair = (a >= 0) & (b >= 0)
+    return Fields(
+        area_m2=fields.area_m2[rows],
+        elevation_m=np.nan_to_num(fields.elevation_m[rows]),
+        minimum_m2=fields.minimum_m2[rows],
+        operator=fields.operator[rows],
+        box_m=np.ascontiguousarray(fields.box_m[rows]),
+        unit=fields.unit[rows],
+        left=np.minimum(a, b)[pair],
+        right=np.maximum(a, b)[pair],
+        facing_m=fields.facing_m[pair],
+        ridge_m2=fields.ridge_m2[pair],
+    )
 
 
 def _contracted(
@@ -152,53 +302,6 @@ def _contracted(
     )
 
 
-def _run(
-    fields: Fields,
-    unit: Ints,
-    can: npt.NDArray[np.bool_],
-    step: Floats,
-    rules: Rules,
-    seed: int,
-    start: Ints | None,
-    progress: Callable[[float], None] | None,
-    threads: int,
-) -> Ints:
-    """Join all units, chunk by chunk over threads; labels are row numbers, -1 loose."""
-    n = len(unit)
-    inside = unit[fields.left] == unit[fields.right]
-    left, right = fields.left[inside], fields.right[inside]
-    ptr, nbr, edge = adjacency(n, left, right)
-    facing = fields.facing_m[inside][edge]
-    ridge = fields.ridge_m2[inside][edge]
-    bounds = np.concatenate([np.flatnonzero(np.r_[True, unit[1:] != unit[:-1]]), [n]]).astype(np.int64)
-    cuts = np.unique(np.searchsorted(bounds, np.arange(0, n, CHUNK), side="right") - 1)
-    cuts = np.append(cuts, len(bounds) - 1)
-    z = np.nan_to_num(fields.elevation_m)
-    out = np.full(n, -1, np.int32)
-    none = np.zeros(0, np.int32)
-
-    def work(i: int) -> None:
-        part = bounds[cuts[i] : cuts[i + 1] + 1]
-        a, b = part[0], part[-1]
-        labels = join_units(
-            part, fields.area_m2, z, fields.operator, fields.box_m, ptr, nbr, facing, ridge,
-            fields.minimum_m2, rules.maximum_m2, step, rules.prices, can, none if start is None else start, seed, EFFORT,
-        )  # fmt: skip
-        out[a:b] = np.where(labels >= 0, labels + np.int32(a), -1)
-
-    with ThreadPoolExecutor(threads) as pool:
-        jobs = [pool.submit(work, i) for i in range(len(cuts) - 1)]
-        try:
-            for done, job in enumerate(jobs, 1):
-                job.result()
-                if progress is not None:
-                    progress(done / len(jobs))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return out
-
-
 def _cells(fields: Fields, sizes: npt.NDArray[np.integer]) -> Ints:
     """Cut units of more than LARGE parcels at medians of their extent until each cell is small: int32[n].
 
@@ -218,22 +321,3 @@ def _cells(fields: Fields, sizes: npt.NDArray[np.integer]) -> Ints:
             order = rows[np.argsort(mid[rows, axis], kind="stable")]
             todo += [(order[: len(rows) // 2], code * 2), (order[len(rows) // 2 :], code * 2 + 1)]
     return np.unique(cell, return_inverse=True)[1].reshape(n).astype(np.int32)
-
-
-def _reorder(fields: Fields, order: npt.NDArray[np.integer], unit: Ints) -> Fields:
-    """The same fields with rows in `order` and units renamed; pairs follow their rows."""
-    place = np.empty(len(order), np.int32)
-    place[order] = np.arange(len(order), dtype=np.int32)
-    a, b = place[fields.left], place[fields.right]
-    return Fields(
-        area_m2=fields.area_m2[order],
-        elevation_m=fields.elevation_m[order],
-        minimum_m2=fields.minimum_m2[order],
-        operator=fields.operator[order],
-        box_m=fields.box_m[order],
-        unit=unit[order],
-        left=np.minimum(a, b),
-        right=np.maximum(a, b),
-        facing_m=fields.facing_m,
-        ridge_m2=fields.ridge_m2,
-    )

@@ -17,6 +17,10 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 
 
+AREA_YUAN_PER_MU = 1e6
+"""What a mu in a block is worth where area comes first: far above any cost per mu."""
+
+
 class Prices(NamedTuple):
     """Unit prices of the objective, yuan; a tuple of floats so that compiled code takes it as it is."""
 
@@ -40,6 +44,20 @@ def block_cost(cut_m3: Any, area_m2: Any, rectangularity: Any, n_operators: Any,
         + prices.shape_yuan_per_mu * crooked
         + prices.operator_yuan * np.maximum(n_operators - 1.0, 0.0)
     )
+
+
+@kernel
+def block_value(n_parcels, area_m2, removed_m, cut_m3, rectangle_m2, n_operators, prices):
+    """What a block saves in ridges less what it costs, yuan, with rectangularity taken in a rectangle given.
+
+    area_m2: parcels and the ridges between them; rectangle_m2: the box along the unit's direction, the search's
+    stand-in for the least rectangle, which is never larger. A parcel alone is left as it is: nothing.
+    """
+    if n_parcels == 1:
+        return 0.0
+    rectangularity = area_m2 / max(rectangle_m2, area_m2)
+    cost = block_cost(cut_m3, area_m2, rectangularity, n_operators, prices)
+    return prices.ridge_yuan_per_m * removed_m - cost
 
 
 def ridge_cost(kept_m: float, prices: Prices) -> float:

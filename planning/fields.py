@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from planning.cost import Prices
+from geo.schemas import MU_M2
+from planning.cost import AREA_YUAN_PER_MU, Prices
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -36,8 +37,12 @@ class Fields:
 
 @dataclass(frozen=True)
 class Rules:
-    """The hard rules and prices of one run. maximum_m2 [m²], max_step_m [m; inf without elevation]."""
+    """The hard rules and prices of one run. maximum_m2 [m²], max_step_m [m; inf without elevation].
+
+    worth_yuan_per_m2: what area in blocks is worth; by default so much that area comes before all cost.
+    """
 
     maximum_m2: float
     max_step_m: float
     prices: Prices
+    worth_yuan_per_m2: float = AREA_YUAN_PER_MU / MU_M2

@@ -10,11 +10,8 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from geo.compiled import kernel
-from geo.schemas import MU_M2
-from planning.cost import Prices, block_cost
+from planning.cost import Prices, block_value
 
-AREA_YUAN_PER_MU = 1e5
-"""What a mu in a block earns in the search: far above any cost per mu, so area comes first, then cost."""
 MOST = 64
 """Parcels in a pair: the bits of a mask."""
 
@@ -26,6 +23,7 @@ class Rule(NamedTuple):
     maximum: float
     step: float
     pull: float
+    worth: float  # yuan per m² in blocks
     prices: Prices
 
 
@@ -105,9 +103,9 @@ def worth(mask, t, rule):
     if n > 1 and area + ridge > rule.maximum:
         return -np.inf, 0.0
     if area + ridge < rule.minimum:
-        return rule.pull * AREA_YUAN_PER_MU / MU_M2 * area * (area + ridge) / rule.minimum, 0.0
+        return rule.pull * rule.worth * area * (area + ridge) / rule.minimum, 0.0
     if n == 1:
-        return AREA_YUAN_PER_MU / MU_M2 * area, area
+        return rule.worth * area, area
     level = az / area
     cut = 0.0
     m = mask
@@ -121,10 +119,9 @@ def worth(mask, t, rule):
     while ops:
         ops &= ops - np.uint64(1)
         n_ops += 1
-    box = max((u1 - u0) * (v1 - v0), area + ridge)
-    rectangularity = (area + ridge) / box
-    cost = block_cost(cut, area + ridge, rectangularity, float(n_ops), rule.prices)
-    return AREA_YUAN_PER_MU / MU_M2 * area + rule.prices.ridge_yuan_per_m * saved - cost, area
+    box = (u1 - u0) * (v1 - v0)
+    net = block_value(n, area + ridge, saved, cut, box, float(n_ops), rule.prices)
+    return rule.worth * area + net, area
 
 
 @kernel

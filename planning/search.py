@@ -10,7 +10,6 @@ import numpy as np
 from geo.compiled import kernel
 from planning.groups import (
     EPS,
-    Unit,
     clear,
     copy,
     gather,
@@ -266,23 +265,49 @@ def labels_of(s):
 
 
 @kernel
-def join_unit(u, rule, can, seed, starts, shakes, polish):
+def load(labels, u, s, w, rule, members):
+    """Make the blocks of `labels` and each loose parcel a group of s; False where a block has too many parcels."""
+    n = labels.shape[0]
+    clear(s)
+    order = np.argsort(labels, kind="mergesort")
+    i = 0
+    while i < n:
+        k = 0
+        g = labels[order[i]]
+        while i < n and labels[order[i]] == g and (g >= 0 or k == 0):
+            if k == MOST:
+                return False
+            members[k] = order[i]
+            k += 1
+            i += 1
+        gather(members, k, u, w)
+        mask = first_bits(k)
+        set_group(new_label(s, mask, w), mask, u, s, w, rule)
+    return True
+
+
+@kernel
+def join_unit(u, rule, can, seed, start, starts, shakes, polish):
     """Labels of one unit's parcels, -1 where loose: int32[n].
 
-    can: bool[n], parcels that lie in some group that reaches the minimum (planning.reach).
-    starts: first partitions tried; shakes: ruin-and-recreate rounds per loose parcel that could be placed;
-    polish: the same per block, for cost.
+    can: bool[n], parcels that lie in some group that reaches the minimum (planning.reach). start: labels to go
+    on from where starts is 0. starts: first partitions tried; shakes: ruin-and-recreate rounds per loose parcel
+    that could be placed; polish: the same per block, for cost.
     """
     n = u.area.shape[0]
-    gathering = Rule(rule.minimum, rule.maximum, rule.step, PULL, rule.prices)
+    gathering = Rule(rule.minimum, rule.maximum, rule.step, PULL, rule.worth, rule.prices)
     s = state(n)
     best = state(n)
     w = work(n, u.nbr.shape[0] // 2, seed)
     members = np.zeros(MOST * 2, np.int32)
     pool = np.zeros(n, np.int32)
     best_value = -1.0
-    for start in range(starts):
-        start_from(start, u, s, w, gathering, pool, members)
+    if starts == 0:
+        if not load(start, u, best, w, gathering, members):
+            return start
+        best_value = total(best)
+    for first in range(starts):
+        start_from(first, u, s, w, gathering, pool, members)
         value = total(s)
         if value > best_value:
             best_value = value
@@ -294,8 +319,9 @@ def join_unit(u, rule, can, seed, starts, shakes, polish):
     for g in range(n):
         if best.first[g] >= 0 and best.area[g] > 0.0:
             blocks += 1
-    polish_cost(polish * blocks, 100.0, u, best, w, rule, pool, members)
-    settle(u, best, w, rule, pool, members)
+    if polish > 0:
+        polish_cost(polish * blocks, 100.0, u, best, w, rule, pool, members)
+        settle(u, best, w, rule, pool, members)
     return labels_of(best)
 
 
@@ -303,78 +329,14 @@ def join_unit(u, rule, can, seed, starts, shakes, polish):
 def improve_unit(u, rule, labels, seed):
     """Labels of one unit after improving every pair of a partition that is there already: int32[n].
 
-    labels: int32[n], -1 loose; no group of more than 64 parcels.
+    labels: int32[n], -1 loose.
     """
     n = u.area.shape[0]
     s = state(n)
     w = work(n, u.nbr.shape[0] // 2, seed)
     members = np.zeros(MOST * 2, np.int32)
     pool = np.zeros(n, np.int32)
-    order = np.argsort(labels, kind="mergesort")
-    i = 0
-    while i < n and labels[order[i]] < 0:
-        i += 1
-    while i < n:
-        k = 0
-        g = labels[order[i]]
-        while i < n and labels[order[i]] == g:
-            members[k] = order[i]
-            k += 1
-            i += 1
-        gather(members, k, u, w)
-        mask = first_bits(k)
-        set_group(new_label(s, mask, w), mask, u, s, w, rule)
+    if not load(labels, u, s, w, rule, members):
+        return labels
     settle(u, s, w, rule, pool, members)
     return labels_of(s)
-
-
-@kernel
-def join_units(
-    bounds,
-    area,
-    z,
-    op,
-    box,
-    ptr,
-    nbr,
-    facing,
-    ridge,
-    minimum,
-    maximum,
-    step,
-    prices,
-    can,
-    start,
-    seed,
-    effort,
-):
-    """Join every unit of bounds[i]..bounds[i + 1]: labels that count from the first row, -1 loose.
-
-    minimum [m²] and step [m] are taken from a unit's first row; start: int32 labels of a partition to improve, or of
-    length 0 to begin from nothing. effort: (starts, shakes, polish) of join_unit. Rows of one unit stand
-    together and pairs stay inside it.
-    """
-    base = bounds[0]
-    out = np.full(bounds[-1] - base, -1, np.int32)
-    for i in range(bounds.shape[0] - 1):
-        a, b = bounds[i], bounds[i + 1]
-        first, last = ptr[a], ptr[b]
-        u = Unit(
-            area[a:b],
-            z[a:b],
-            op[a:b],
-            box[a:b],
-            ptr[a : b + 1] - first,
-            nbr[first:last] - np.int32(a),
-            facing[first:last],
-            ridge[first:last],
-        )
-        rule = Rule(minimum[a], maximum, step[a], 0.0, prices)
-        if start.shape[0] > 0:
-            labels = improve_unit(u, rule, start[a:b], seed + a)
-        else:
-            labels = join_unit(u, rule, can[a:b], seed + a, effort[0], effort[1], effort[2])
-        for p in range(b - a):
-            if labels[p] >= 0:
-                out[a - base + p] = labels[p] + (a - base)
-    return out

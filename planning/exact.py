@@ -1,0 +1,248 @@
+"""The best blocks of one part: list its groups, bound their packings, pick the best one; bounds where that is too much.
+
+A part (planning.quality) of up to `MOST_PARCELS` parcels is taken as a whole. If all its groups can be listed,
+the linear relaxation of the set packing gives each parcel a share; the packing is then searched along the
+frontier with these shares, and what comes out is proven to be the best unless states had to be left out.
+Otherwise groups up to a lesser area are listed; the bound is then taken over cells of the part, in which groups
+that reach the cell's rim stand for all that lies beyond it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from geo.compiled import kernel
+from planning.cost import block_value
+from planning.cover import cover
+from planning.groups import Unit
+from planning.listing import BROKEN_OFF, WHOLE, Columns, listing
+from planning.relaxation import relax
+
+MOST_PARCELS = 240
+"""Parcels of a part that is taken as a whole: the relaxation works on a square of them."""
+GROWTH = (1.6, 2.0, 2.5, 3.0, 4.0, 6.0)
+"""Largest blocks listed where not all can be, as multiples of the minimum, the next only if the last was little."""
+
+
+@kernel
+def take(u, rows, place):
+    """(Unit, outside): the parcels `rows` of u in that order, and m of ridge from each to all others of u.
+
+    place: int32[parcels of u], all -1; it is left so.
+    """
+    n = rows.shape[0]
+    pairs = 0
+    for i in range(n):
+        place[rows[i]] = i
+        pairs += u.ptr[rows[i] + 1] - u.ptr[rows[i]]
+    area, z, op = np.empty(n), np.empty(n), np.empty(n, np.int32)
+    box = np.empty((n, 4))
+    ptr = np.zeros(n + 1, np.int32)
+    nbr, facing, ridge = np.empty(pairs, np.int32), np.empty(pairs), np.empty(pairs)
+    outside = np.zeros(n)
+    k = 0
+    for i in range(n):
+        p = rows[i]
+        area[i] = u.area[p]
+        z[i] = u.z[p]
+        op[i] = u.op[p]
+        box[i] = u.box[p]
+        for e in range(u.ptr[p], u.ptr[p + 1]):
+            q = place[u.nbr[e]]
+            if q < 0:
+                outside[i] += u.facing[e]
+            else:
+                nbr[k] = q
+                facing[k] = u.facing[e]
+                ridge[k] = u.ridge[e]
+                k += 1
+        ptr[i + 1] = k
+    for i in range(n):
+        place[rows[i]] = -1
+    return Unit(area, z, op, box, ptr, nbr[:k], facing[:k], ridge[:k]), outside
+
+
+@kernel
+def frontier(ptr, nbr, rows, place):
+    """The parcels `rows` in breadth-first order from a far end: neighbours stand near each other, rims are short.
+
+    place: int32[parcels], all -1; it is left so.
+    """
+    n = rows.shape[0]
+    for i in range(n):
+        place[rows[i]] = -2
+    order = np.empty(n, np.int32)
+    count = 0
+    for i in range(n):
+        if place[rows[i]] != -2:
+            continue
+        begin = count
+        start = rows[i]
+        for _sweep in range(3):
+            for k in range(begin, count):
+                place[order[k]] = -2
+            count = begin + 1
+            order[begin] = start
+            place[start] = -3
+            head = begin
+            while head < count:
+                p = order[head]
+                head += 1
+                for e in range(ptr[p], ptr[p + 1]):
+                    q = nbr[e]
+                    if place[q] == -2:
+                        place[q] = -3
+                        order[count] = q
+                        count += 1
+            start = order[count - 1]
+    for i in range(n):
+        place[rows[i]] = -1
+    return order
+
+
+@kernel
+def value(u, labels, rule):
+    """Yuan that the blocks of `labels` are worth: area in them, ridges saved, less what they cost."""
+    n = labels.shape[0]
+    order = np.argsort(labels, kind="mergesort")
+    total = 0.0
+    i = 0
+    while i < n and labels[order[i]] < 0:
+        i += 1
+    while i < n:
+        k = i
+        g = labels[order[i]]
+        area, az, ridge, saved = 0.0, 0.0, 0.0, 0.0
+        u0, v0, u1, v1 = np.inf, np.inf, -np.inf, -np.inf
+        ops = 0
+        while k < n and labels[order[k]] == g:
+            p = order[k]
+            area += u.area[p]
+            az += u.area[p] * u.z[p]
+            u0, v0 = min(u0, u.box[p, 0]), min(v0, u.box[p, 1])
+            u1, v1 = max(u1, u.box[p, 2]), max(v1, u.box[p, 3])
+            for e in range(u.ptr[p], u.ptr[p + 1]):
+                if labels[u.nbr[e]] == g and u.nbr[e] > p:
+                    ridge += u.ridge[e]
+                    saved += u.facing[e]
+            if u.op[p] >= 0:
+                known = False
+                for j in range(i, k):
+                    known = known or u.op[order[j]] == u.op[p]
+                if not known:
+                    ops += 1
+            k += 1
+        cut = 0.0
+        for j in range(i, k):
+            cut += u.area[order[j]] * max(u.z[order[j]] - az / area, 0.0)
+        box = (u1 - u0) * (v1 - v0)
+        total += rule.worth * area
+        total += block_value(k - i, area + ridge, saved, cut, box, float(ops), rule.prices)
+        i = k
+    return total
+
+
+@kernel
+def pack(columns, worth, least, width, states):
+    """(labels, value, most): the best packing of listed groups worth more than `least`, and what none is above.
+
+    A block is labelled by its first parcel, -1 loose; value is `least` where nothing better was found. width:
+    states kept at each parcel, widened to it step by step until none is left out; states: in all, at once.
+    """
+    n = columns.root.shape[0] - 1
+    y, total = relax(columns, worth, 200 * n + 2000)
+    labels = np.full(n, -1, np.int32)
+    loss = total - least
+    now = min(8, width)
+    while True:
+        chosen, found, dropped = cover(columns, worth, y, loss, now, states)
+        if found < loss:
+            loss = found
+            labels[:] = -1
+            for i in range(chosen.shape[0]):
+                a, b = columns.start[chosen[i]], columns.start[chosen[i] + 1]
+                for k in range(a, b):
+                    labels[columns.member[k]] = columns.member[a]
+        if dropped >= loss or now >= width:
+            break
+        now = min(now * 8, width)
+    return labels, total - loss, total - min(loss, dropped)
+
+
+@kernel
+def listed(u, outside, rule, most, some):
+    """(Columns, whether they are all): all groups, if these are no more than `most`.
+
+    Else none, or if `some` is wanted, those up to the largest block of GROWTH for which they are no more.
+    """
+    n = u.area.shape[0]
+    columns, state = listing(u, outside, rule, np.inf, most)
+    if state == WHOLE:
+        return columns, True
+    columns = Columns(
+        np.zeros(n + 1, np.int64), np.zeros(1, np.int64), np.empty(0, np.int16), np.empty(0), np.empty(0)
+    )
+    if some:
+        for factor in GROWTH:
+            further, state = listing(u, outside, rule, factor * rule.minimum, most)
+            if state == BROKEN_OFF:
+                break
+            columns = further
+            if 2 * columns.net.shape[0] > most:
+                break
+    return columns, False
+
+
+@kernel
+def bounds_of_cells(u, rule, worths, largest, most):
+    """What no packing of u is worth more than, for each of `worths` [yuan/m²]: float64[worths].
+
+    u, in the order of its frontier, is cut into cells of at most `largest` parcels and `most` groups. What a
+    block holds of a cell is one of the cell's groups or several; the sum over cells bounds the whole.
+    """
+    n = u.area.shape[0]
+    out = np.zeros(worths.shape[0])
+    place = np.full(n, -1, np.int32)
+    stack = np.empty((2 * n + 2, 2), np.int32)
+    stack[0, 0] = 0
+    stack[0, 1] = n
+    top = 1
+    while top > 0:
+        top -= 1
+        lo, hi = stack[top, 0], stack[top, 1]
+        if hi - lo <= largest:
+            cell, outside = take(u, np.arange(lo, hi).astype(np.int32), place)
+            columns, state = listing(cell, outside, rule, np.inf, most)
+            if state == WHOLE:
+                for w in range(worths.shape[0]):
+                    _, total = relax(columns, worths[w], 200 * (hi - lo) + 2000)
+                    out[w] += total
+                continue
+        # cut where the least ridge is between the two sides, somewhere in the middle
+        margin = max((hi - lo) // 3, 1)
+        cut = lo + (hi - lo) // 2
+        least = np.inf
+        for s in range(lo + margin, hi - margin + 1):
+            across = 0.0
+            for p in range(lo, s):
+                for e in range(u.ptr[p], u.ptr[p + 1]):
+                    if s <= u.nbr[e] < hi:
+                        across += u.facing[e]
+            if across < least:
+                least = across
+                cut = s
+        stack[top, 0], stack[top, 1] = lo, cut
+        stack[top + 1, 0], stack[top + 1, 1] = cut, hi
+        top += 2
+    return out
+
+
+@kernel
+def arranged(bounds, rows, ptr, nbr):
+    """`rows` with each part rows[bounds[i] : bounds[i + 1]] in the order of its frontier; ptr, nbr: of all parcels."""
+    place = np.full(ptr.shape[0] - 1, -1, np.int32)
+    out = np.empty_like(rows)
+    for i in range(bounds.shape[0] - 1):
+        a, b = bounds[i], bounds[i + 1]
+        out[a:b] = frontier(ptr, nbr, rows[a:b], place)
+    return out
