@@ -77,6 +77,11 @@ def _number(nullable: bool = False, low: float | None = 0.0) -> pa.Column:
     return pa.Column(float, checks, nullable=nullable, coerce=True)
 
 
+def _maybe() -> pa.Column:
+    """True, false or null; plans of older versions do not have it."""
+    return pa.Column("boolean", nullable=True, coerce=True, required=False)
+
+
 _COUNT = pa.Column(np.int64, pa.Check.ge(0), coerce=True)
 _GEOMETRY = pa.Column("geometry")
 
@@ -113,6 +118,7 @@ BARRIERS = pa.DataFrameSchema(
         "kind": pa.Column(None, pa.Check.isin(BARRIER_KINDS)),
         "fixed": pa.Column(bool, coerce=True),
         "width_m": _number(nullable=True),
+        "water_level_m": pa.Column(float, nullable=True, coerce=True, required=False),
         "geometry": _GEOMETRY,
     },
     strict="filter",
@@ -139,6 +145,9 @@ BLOCKS = pa.DataFrameSchema(
         "ridge_removed_m": _number(),
         "gained_mu": _number(),
         "rectangularity": _number(),
+        "has_inlet": _maybe(),
+        "has_outlet": _maybe(),
+        "has_access": _maybe(),
         "cost_yuan": _number(low=None),
         "benefit_yuan_per_year": _number(low=None),
         "geometry": _GEOMETRY,

@@ -54,8 +54,8 @@ def read_and_check(
         loaded = replace(loaded, findings=[*loaded.findings, *found])
     barriers = None
     if frames:
-        columns = list(schemas.BARRIERS.columns)
-        table = pd.concat([f[columns] for f in frames], ignore_index=True)
+        columns = [c for c in schemas.BARRIERS.columns if any(c in f for f in frames)]
+        table = pd.concat([f.reindex(columns=columns) for f in frames], ignore_index=True)
         barriers = gpd.GeoDataFrame(table, geometry="geometry", crs=loaded.crs)
     tell("check", 0.0)
     checked = checking.check(

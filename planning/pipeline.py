@@ -27,6 +27,7 @@ from planning import quality, tables
 from planning.effort import Effort
 from planning.inputs import Request, inputs_of, known_counties, name_of, read_and_check, together
 from planning.joining import joined
+from planning.layout import layout_table, places, sides
 from planning.programme import Parameters, Programme, load
 from planning.sites import sites
 from planning.works import works_table
@@ -168,7 +169,8 @@ def plan_checked(
     label, outline = _large_enough(label, outline, minimum_mu)
     why[(label < 0) & (why == None)] = "left_over"  # noqa: E711 — elementwise
     measured = found.units(label, parcels.field_unit.to_numpy())
-    blocks, loads = tables.blocks_table(parcels, label, outline, nb, minimum_mu, parameters)
+    beside = sides(outline, places(parcels, label), barriers, parameters.beside_m.value)
+    blocks, loads = tables.blocks_table(parcels, label, outline, nb, minimum_mu, parameters, beside)
     works = works_table(parcels, blocks, label, dem, parameters)
 
     clock.stage("sites")
@@ -201,7 +203,12 @@ def plan_checked(
         shares=tables.shares_table(parcels),
         findings=schemas.findings_frame([], parcels.crs),
         barriers=barriers,
-        more={"hauls": tables.hauls_table(loads, blocks, parcels), "units": measured, "works": works},
+        more={
+            "layout": layout_table(blocks.block_id.to_numpy(), beside),
+            "hauls": tables.hauls_table(loads, blocks, parcels),
+            "units": measured,
+            "works": works,
+        },
         meta={
             "chigai": importlib.metadata.version("chigai"),
             "programme": {"id": programme.id, "name_zh": programme.name_zh, "name_en": programme.name_en},

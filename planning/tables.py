@@ -17,6 +17,7 @@ from geo.neighbours import Neighbours
 from geo.schemas import MU_M2
 from planning.cost import Prices, block_cost, levelling, ridge_cost
 from planning.earthwork import Hauls, hauls
+from planning.layout import SIDES, Sides, sides_told
 from planning.parameters import Parameters
 from planning.programme import Unit
 
@@ -44,11 +45,12 @@ def blocks_table(
     nb: Neighbours,
     minimum_mu: Floats,
     parameters: Parameters,
+    beside: Sides,
 ) -> tuple[gpd.GeoDataFrame, Hauls]:
     """One row a block, columns of geo.schemas.BLOCKS (site_id still null), in the order of the labels; its loads.
 
     label: int[n], block of each parcel, -1 none; outline: Polygon[blocks]; minimum_mu: block minimum of each
-    parcel's county.
+    parcel's county; beside: what lies beside each block.
     """
     n = len(outline)
     geoms = parcels.geometry.to_numpy()
@@ -117,6 +119,7 @@ def blocks_table(
             "ridge_removed_m": removed_m,
             "gained_mu": np.maximum(gained_mu, 0.0),
             "rectangularity": shape,
+            **{f"has_{side}": beside.has(side) for side in SIDES},
             "cost_yuan": cost,
             "benefit_yuan_per_year": benefit,
         },
@@ -235,5 +238,6 @@ def _sums(
         "objective_yuan": float(blocks.cost_yuan.sum()) + ridges,
         "benefit_yuan_per_year": float(blocks.benefit_yuan_per_year.sum()),
         "gained_mu": float(blocks.gained_mu.sum()),
+        "sides": sides_told(blocks),
         "stopped": {r: float(stopped.get(r, 0.0)) for r in schemas.REASONS if r in stopped.index},
     }

@@ -20,6 +20,7 @@ import shapely
 
 from geo import boundaries, gcj02, plans, tiles
 from geo.errors import ChigaiError
+from geo.export import public
 
 KEPT = 3
 """Plans and uploads held in memory at once."""
@@ -41,6 +42,9 @@ BLOCK_COLUMNS = [
     "cut_m3",
     "cost_yuan",
     "gained_mu",
+    "has_inlet",
+    "has_outlet",
+    "has_access",
 ]
 PARCEL_COLUMNS = ["parcel_id", "county", "field_unit", "block_id", "area_mu", "elevation_m", "reason", "size"]
 """Told of a parcel. Never the operator, nor what the file declared."""
@@ -84,7 +88,7 @@ class PlanMap:
     def blocks(self) -> tiles.Layer:
         """Blocks with their state: site, site_small or below."""
         with self._lock:
-            frame = self._read("blocks")
+            frame = public.with_sides(self._read("blocks"))
             good = set(self._sites.loc[self._sites["meets_minimum"], "site_id"])
             meets = frame["meets_minimum"].to_numpy(bool)
             frame["state"] = np.where(

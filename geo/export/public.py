@@ -58,6 +58,17 @@ COLUMNS: dict[str, Column] = {
     "ridge_removed_m": Column("RIDGE_M", "拆除田埂（m）", "ridge removed, m"),
     "gained_mu": Column("GAINED_MU", "新增插秧面积（亩）", "planted area gained, mu"),
     "rectangularity": Column("RECTANG", "矩形度（0–1）", "rectangularity, 0–1"),
+    "has_inlet": Column(
+        "HAS_INLET", "临渠（1是，0否，空：资料没有）", "side on a canal (1 yes, 0 no, empty: no data)"
+    ),
+    "has_outlet": Column(
+        "HAS_OUTLET",
+        "临沟（1是，0否，空：资料没有）",
+        "side on a drain or ditch (1 yes, 0 no, empty: no data)",
+    ),
+    "has_access": Column(
+        "HAS_ACCESS", "临路（1是，0否，空：资料没有）", "side on a road (1 yes, 0 no, empty: no data)"
+    ),
     "cost_yuan": Column("COST_YUAN", "费用（元）", "cost, yuan"),
     "benefit_yuan_per_year": Column("BENEF_YEAR", "年效益（元）", "benefit a year, yuan"),
     "priority": Column("PRIORITY", "优先类别", "priority"),
@@ -67,8 +78,8 @@ COLUMNS: dict[str, Column] = {
 BLOCK_COLUMNS = (
     "block_id", "county", "irrigation_district", "site_id", "field_unit", "area_mu", "parcels_mu",
     "n_parcels", "n_operators", "meets_minimum", "elevation_min_m", "elevation_max_m", "design_level_m",
-    "cut_m3", "fill_m3", "haul_m3m", "ridge_removed_m", "gained_mu", "rectangularity", "cost_yuan",
-    "benefit_yuan_per_year",
+    "cut_m3", "fill_m3", "haul_m3m", "ridge_removed_m", "gained_mu", "rectangularity", "has_inlet",
+    "has_outlet", "has_access", "cost_yuan", "benefit_yuan_per_year",
 )  # fmt: skip
 SITE_COLUMNS = (
     "site_id", "county", "irrigation_district", "area_mu", "n_blocks", "cost_yuan", "meets_minimum",
@@ -179,7 +190,7 @@ def outgoing(plan: Plan, internal: bool = False) -> Outgoing:
     Otherwise parcel ids are random (the same through the whole export), the rows of parcels stand in the
     order of these, refusals are not told from other reasons and few operators are not counted.
     """
-    blocks = _chosen(plan.blocks, BLOCK_COLUMNS)
+    blocks = _chosen(with_sides(plan.blocks), BLOCK_COLUMNS)
     operators = blocks["n_operators"].astype("Int64")
     blocks["n_operators"] = operators if internal else operators.mask(operators < FEWEST)
     parcels = _chosen(plan.parcels, INTERNAL_PARCEL_COLUMNS if internal else PARCEL_COLUMNS)
@@ -191,6 +202,12 @@ def outgoing(plan: Plan, internal: bool = False) -> Outgoing:
         parcels = parcels.sort_values("parcel_id", ignore_index=True)
     sites = _chosen(plan.sites, SITE_COLUMNS)
     return Outgoing(blocks, sites, parcels, _checks(plan.findings), plan.meta, internal)
+
+
+def with_sides(blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The blocks with has_inlet, has_outlet and has_access: all null in a plan of a version without them."""
+    absent = [c for c in ("has_inlet", "has_outlet", "has_access") if c not in blocks]
+    return blocks.assign(**{c: pd.array([None] * len(blocks), dtype="boolean") for c in absent})
 
 
 def _chosen(frame: gpd.GeoDataFrame, columns: tuple[str, ...]) -> gpd.GeoDataFrame:

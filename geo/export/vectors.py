@@ -76,6 +76,7 @@ def _shapefiles(out: Outgoing, paths: dict[str, Path], fields: Path) -> list[Pat
     for name, frame in out.layers.items():
         short = {c: COLUMNS[c].short for c in frame.columns if c in COLUMNS}
         flags = {c: "int32" for c in frame.columns if frame[c].dtype == bool}
+        flags |= {c: "Int32" for c in frame.columns if frame[c].dtype == "boolean"}
         pyogrio.write_dataframe(
             frame.astype(flags).rename(columns=short),
             paths[name],

@@ -21,6 +21,8 @@ LONGEST_TEXT = 32_000
 
 SEVERITIES = {"error": "错误", "warning": "警告", "info": "提示"}
 ACTIONS = {"mended": "已修复", "left_out": "已剔除", "kept": "保留"}
+TRUTHS = {"meets_minimum": "达到面积下限", "has_inlet": "临渠", "has_outlet": "临沟", "has_access": "临路"}
+"""Columns told as 是 or 否, and what they are called then."""
 CONFIDENCES = {"S": "有来源", "C": "推算", "W": "假设"}
 
 FORMATS = {
@@ -205,15 +207,12 @@ def _table(
             own = [out.names.get(v, (v,))[0] for v in own]
         elif name == "reason":
             own = [REASONS[v][0] if v in REASONS else v for v in own]
-        elif name == "meets_minimum":
-            own = ["是" if v else "否" for v in own]
+        elif name in TRUTHS:
+            own = [None if v is pd.NA else "是" if v else "否" for v in own]
         elif name == "n_operators":
             own = [f"少于{FEWEST}" if v is pd.NA else v for v in own]
         values.append(own)
-    heads = [
-        Head("达到面积下限", h.kind, h.width) if c[0] == "meets_minimum" else h
-        for c, h in zip(columns, heads, strict=True)
-    ]
+    heads = [Head(TRUTHS.get(c[0], h.title), h.kind, h.width) for c, h in zip(columns, heads, strict=True)]
     return heads, [list(r) for r in zip(*values, strict=True)]
 
 
@@ -225,7 +224,8 @@ def _blocks(out: Outgoing) -> tuple[list[Head], list[list[Any]]]:
         ("elevation_min_m", "number", 12), ("elevation_max_m", "number", 12),
         ("design_level_m", "number", 12), ("cut_m3", "number", 12), ("fill_m3", "number", 12),
         ("haul_m3m", "number", 14), ("ridge_removed_m", "number", 12), ("gained_mu", "number", 12),
-        ("rectangularity", "number", 10), ("cost_yuan", "number", 12),
+        ("rectangularity", "number", 10), ("has_inlet", "text", 8), ("has_outlet", "text", 8),
+        ("has_access", "text", 8), ("cost_yuan", "number", 12),
         ("benefit_yuan_per_year", "number", 12),
     ]  # fmt: skip
     return _table(out, out.blocks, columns)

@@ -51,7 +51,10 @@ def not_usable(source_rows: np.ndarray) -> list[Finding]:
 def barriers(
     table: pa.Table, recognised: Recognition, geometries: np.ndarray, crs: CRS
 ) -> tuple[gpd.GeoDataFrame, list[Finding]]:
-    """kind, fixed, width_m, geometry; the width of polygons without one is area over half the outline."""
+    """kind, fixed, width_m, water_level_m where the file has it, geometry.
+
+    The width of polygons without one is area over half the outline.
+    """
     count = table.num_rows
     findings: list[Finding] = []
     column: dict[str, Any] = dict(recognised.mapping)
@@ -84,4 +87,6 @@ def barriers(
     with np.errstate(invalid="ignore", divide="ignore"):
         width = np.where(np.isnan(width) & (area > 0), 2 * area / outline, width)
     frame = pd.DataFrame({"kind": kind, "fixed": fixed, "width_m": width})
+    if "water_level_m" in column:
+        frame["water_level_m"] = fields.number(table.column(column["water_level_m"]))
     return gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(geometries, crs=crs), crs=crs), findings

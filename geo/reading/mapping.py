@@ -25,7 +25,7 @@ PARCEL_FIELDS = (
 )
 """What a mapping may name for parcels; declared_m2 is the declared area in square metres."""
 
-BARRIER_FIELDS = ("kind", "fixed", "width_m")
+BARRIER_FIELDS = ("kind", "fixed", "width_m", "water_level_m")
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "parcel_id": (
@@ -45,6 +45,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "kind": ("kind", "DLBM", "类型", "类别", "名称", "DLMC", "LX", "type", "class", "fclass"),
     "fixed": ("fixed", "固定", "是否固定"),
     "width_m": ("width_m", "宽度", "XZDWKD", "KD", "width"),
+    "water_level_m": ("water_level_m", "水位", "设计水位", "渠道水位", "水位高程", "water_level"),
 }  # fmt: skip
 
 DLTB_FIELDS = {

@@ -83,6 +83,13 @@
 
   const named = (id) => (id === null || id === undefined || id === "" ? T.unnamed : id);
 
+  /* What lies beside a block; nothing where the data draw no such thing. */
+  const sides = (p) =>
+    ["inlet", "outlet", "access"]
+      .filter((side) => p["has_" + side] === true || p["has_" + side] === false)
+      .map((side) => T[(p["has_" + side] ? "has_" : "no_") + side])
+      .join(T.comma);
+
   const tell = {
     blocks: (p) =>
       card(T.block, named(p.block_id), [
@@ -94,6 +101,7 @@
         [T.cut, unit(p.cut_m3, 0, "u_m3")],
         [T.cost, yuan(p.cost_yuan)],
         [T.gained, unit(p.gained_mu, 2, "u_mu")],
+        [T.sides, sides(p)],
         [T.district, p.irrigation_district],
         [T.site, p.site_id],
       ]),

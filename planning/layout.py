@@ -1,0 +1,192 @@
+"""How blocks lie to canals, drains and roads: which side is on which, and the level that a canal can water.
+
+A block wants water in, water out and a way to it: "each paddy its own inlet and outlet, long side along the canal"
+(GB 50288-2018, 17.7, second-hand). A block has a side on a barrier that runs beside it: within `beside_m` of its
+outline, from the barrier's edge, along more than a barrier would that comes straight at it and ends there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.integer]
+Bools = npt.NDArray[np.bool_]
+Shapes = npt.NDArray[np.object_]
+
+CANALS = ("main_canal", "branch_canal", "lateral_canal", "field_canal")
+SIDES: dict[str, tuple[str, ...]] = {"inlet": CANALS, "outlet": ("drain", "ditch"), "access": ("road",)}
+"""What a side is good for, and the kinds of barrier (geo.schemas.BARRIER_KINDS) that serve it."""
+
+DISTRIBUTES = {"inlet": CANALS[1:], "outlet": SIDES["outlet"], "access": SIDES["access"]}
+"""Kinds that say how a district is served; where only a main canal is drawn the small ones are not known."""
+
+AROUND_M = 100.0
+"""A barrier this near the hull of a district's blocks is drawn in the district."""
+
+SLANT = np.sqrt(2.0)
+"""What runs at a block more steeply than 45° lies near it along at most this many of its own widths."""
+
+COLUMNS: dict[str, Any] = {
+    "block_id": "str", "inlet_m": float, "outlet_m": float, "access_m": float, "canal_angle_deg": float,
+    "canal_level_m": float,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Of n blocks: metres of outline beside the longest barrier of each of SIDES, 0 where it has none.
+
+    known: whether the data draw such barriers where the block lies. angle_deg: between the block's long side and
+    the canal beside it, 0 to 90, NaN without. water_level_m: highest water level of the canals beside it, NaN
+    where none is given.
+    """
+
+    metres: Floats  # n, 3
+    known: Bools  # n, 3
+    angle_deg: Floats
+    water_level_m: Floats
+
+    def has(self, side: str) -> pd.arrays.BooleanArray:
+        """Whether each block has that side; null where the data say nothing about it."""
+        i = list(SIDES).index(side)
+        found = self.metres[:, i] > 0
+        return pd.arrays.BooleanArray(found, ~found & ~self.known[:, i])
+
+
+def sides(outline: Shapes, place: Ints, barriers: gpd.GeoDataFrame | None, beside_m: float) -> Sides:
+    """What lies beside each block.
+
+    outline: Polygon[n] in projected metres; place: int[n], 0.., the irrigation district (or county) of each:
+    what the data draw is judged in its hull; barriers: geo.schemas.BARRIERS.
+    """
+    n = len(outline)
+    metres, known = np.zeros((n, len(SIDES))), np.zeros((n, len(SIDES)), bool)
+    angle, water = np.full(n, np.nan), np.full(n, np.nan)
+    if barriers is None or len(barriers) == 0 or n == 0:
+        return Sides(metres, known, angle, water)
+    kind = barriers["kind"].to_numpy(object)
+    serves = np.column_stack([np.isin(kind, kinds) for kinds in SIDES.values()])
+    wanted = np.flatnonzero(serves.any(axis=1))
+    lines, kind, serves = barriers.geometry.to_numpy()[wanted], kind[wanted], serves[wanted]
+    tells = np.column_stack([np.isin(kind, kinds) for kinds in DISTRIBUTES.values()])
+    tree = shapely.STRtree(lines)
+    known = _drawn(outline, place, tree, tells)[place]
+
+    # a line runs along the middle of what it stands for, a polygon is drawn to its edge
+    width = np.nan_to_num(barriers["width_m"].to_numpy(float)[wanted])
+    reach = beside_m + np.where(shapely.get_dimensions(lines) == 1, width / 2, 0.0)
+    block, line = tree.query(outline, predicate="dwithin", distance=float(reach.max(initial=0.0)))
+    close = shapely.distance(outline[block], lines[line]) <= reach[line]
+    block, line = block[close], line[close]
+    low_high = shapely.bounds(outline)[block] + np.array([-1, -1, 1, 1]) * reach[line, None]
+    here = shapely.intersection(lines[line], shapely.box(*low_high.T))
+    near = shapely.intersection(
+        shapely.boundary(outline)[block], shapely.buffer(here, reach[line], quad_segs=2)
+    )
+    # what crosses a block comes near it twice: each stretch counts by itself
+    stretch, of = shapely.get_parts(shapely.line_merge(near), return_index=True)
+    along = np.zeros(len(block))
+    np.maximum.at(along, of, shapely.length(stretch))
+    beside = along > SLANT * (2 * beside_m + width[line])
+    block, line, here, along = block[beside], line[beside], here[beside], along[beside]
+    for i in range(len(SIDES)):
+        mine = serves[line, i]
+        np.maximum.at(metres[:, i], block[mine], along[mine])
+    canal = serves[line, 0]
+    block, line, here, along = block[canal], line[canal], here[canal], along[canal]
+    order = np.lexsort((along, block))
+    longest = order[np.append(np.diff(block[order]) > 0, True)] if len(order) else order
+    turn = np.abs(_heading(_long_sides(outline[block[longest]])) - _heading(here[longest]))
+    angle[block[longest]] = np.degrees(np.minimum(turn, np.pi - turn))
+    if "water_level_m" in barriers:
+        level = barriers["water_level_m"].to_numpy(float)[wanted][line]
+        given = np.isfinite(level)
+        highest = np.full(n, -np.inf)
+        np.maximum.at(highest, block[given], level[given])
+        water = np.where(np.isfinite(highest), highest, np.nan)
+    return Sides(metres, known, angle, water)
+
+
+def _drawn(outline: Shapes, place: Ints, tree: shapely.STRtree, tells: Bools) -> Bools:
+    """Which sides the data tell of in each place: bool[places, 3]."""
+    places = int(place.max()) + 1
+    coords, of = shapely.get_coordinates(outline, return_index=True)
+    order = np.argsort(place[of], kind="stable")
+    hull = shapely.convex_hull(shapely.multipoints(shapely.points(coords[order]), indices=place[of][order]))
+    found = np.zeros((places, tells.shape[1]), bool)
+    at, line = tree.query(hull, predicate="dwithin", distance=AROUND_M)
+    for i in range(tells.shape[1]):
+        found[at[tells[line, i]], i] = True
+    return found
+
+
+def _long_sides(shapes: Shapes) -> Shapes:
+    """The longer side of each shape's least rectangle, as a line."""
+    corners = shapely.get_coordinates(shapely.oriented_envelope(shapes)).reshape(-1, 5, 2)
+    first, second = corners[:, [0, 1]], corners[:, [1, 2]]
+    longer = np.hypot(*np.diff(first, axis=1)[:, 0].T) >= np.hypot(*np.diff(second, axis=1)[:, 0].T)
+    chosen: Shapes = shapely.linestrings(np.where(longer[:, None, None], first, second))
+    return chosen
+
+
+def _heading(shapes: Shapes) -> Floats:
+    """Mean direction of each shape's sides, half a turn the same, weighted by length; radians in [0, π)."""
+    coords, of = shapely.get_coordinates(shapes, return_index=True)
+    step = np.diff(coords, axis=0)
+    same = of[1:] == of[:-1]
+    z = (step[:, 0] + 1j * step[:, 1])[same]
+    length = np.abs(z)
+    double = np.divide(z**2, length, out=np.zeros_like(z), where=length > 0)
+    own = of[1:][same]
+    total = np.bincount(own, double.real, len(shapes)) + 1j * np.bincount(own, double.imag, len(shapes))
+    return np.asarray(np.angle(total) / 2 % np.pi, float)
+
+
+def places(parcels: pd.DataFrame, label: Ints) -> npt.NDArray[np.int64]:
+    """Where each block lies, 0..: its county and irrigation district; a null district is one of the county.
+
+    label: int[parcels], block of each, -1 none, every number from 0 in use.
+    """
+    inside = np.flatnonzero(label >= 0)
+    first = inside[np.unique(label[inside], return_index=True)[1]]
+    own = parcels[["county", "irrigation_district"]].iloc[first].astype("str")
+    return pd.factorize(pd.MultiIndex.from_frame(own))[0].astype(np.int64)
+
+
+def layout_table(block_id: npt.NDArray[np.object_], beside: Sides) -> pd.DataFrame:
+    """One row a block: how it lies to what is beside it.
+
+    block_id · inlet_m, outlet_m, access_m: metres of its outline beside a canal, a drain or ditch, a road ·
+    canal_angle_deg: between its long side and that canal, 0 where they run alike · canal_level_m: the canal's
+    water level.
+    """
+    metres = {f"{side}_m": beside.metres[:, i] for i, side in enumerate(SIDES)}
+    return pd.DataFrame(
+        {
+            "block_id": block_id,
+            **metres,
+            "canal_angle_deg": beside.angle_deg,
+            "canal_level_m": beside.water_level_m,
+        }
+    ).astype(COLUMNS)
+
+
+def sides_told(blocks: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """For plan.json: of the blocks, how many have each side, how many lack it, and of how many it is not known."""
+    return {
+        side: {
+            "with": int(has.sum()),
+            "without": int((~has).sum()),
+            "unknown": int(has.isna().sum()),
+        }
+        for side in SIDES
+        for has in [blocks[f"has_{side}"]]
+    }
