@@ -44,32 +44,46 @@ class Joined:
         return quality.by_unit(rows, field_unit[self.order])
 
 
-def joined(
+@dataclass(frozen=True)
+class Prepared:
+    """Parcels as the engine takes them, and which pairs of neighbours which rule keeps apart.
+
+    fields: in the engine's own order of rows; order[i] is the parcel of its row i. refused, unlevelled (no level
+    where one is needed): bool[n]; bordered: bool[pairs], apart by a barrier or a border; open_pair: apart by
+    neither, nor by consent; use: those that may be joined directly. step_m: the largest step, inf without levels.
+    """
+
+    fields: Fields
+    order: npt.NDArray[np.integer]
+    refused: Bools
+    unlevelled: Bools
+    bordered: Bools
+    open_pair: Bools
+    use: Bools
+    step_m: float
+
+
+def prepared(
     parcels: gpd.GeoDataFrame,
     nb: Neighbours,
     fenced: Bools,
     angle: npt.NDArray[np.float64],
     minimum_mu: npt.NDArray[np.float64],
-    parameters: Parameters,
-    earthwork: bool,
-    seed: int,
-    effort: Effort,
-    progress: Callable[[float], None],
-) -> Joined:
-    """Join the parcels; angle: direction of each one's unit, minimum_mu: block minimum of each one's county.
-
-    fenced: bool[pairs], parted by a fixed barrier. Raises what `progress` raises (a cancel).
-    """
+    max_step_m: float | None,
+    same_village: bool,
+) -> Prepared:
+    """The rules of a plan on its parcels. max_step_m: None where the plan knows no levels; the rest as `joined`."""
+    earthwork = max_step_m is not None
     n = len(parcels)
     area = parcels.area_mu.to_numpy(float) * MU_M2
     z = parcels.elevation_m.to_numpy(float)
     refused = (parcels.consent == False).fillna(False).to_numpy(bool)  # noqa: E712 — null is no refusal
     unlevelled = np.isnan(z) & earthwork
-    keys = ["county", "irrigation_district"] + (["village"] if parameters.same_village.value else [])
+    keys = ["county", "irrigation_district"] + (["village"] if same_village else [])
     group = parcels.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
     bordered = fenced | (group[nb.left] != group[nb.right])
     open_pair = ~bordered & ~refused[nb.left] & ~refused[nb.right]
-    step = parameters.max_step_m.value + 1e-9 if earthwork else np.inf
+    step = np.inf if max_step_m is None else max_step_m + 1e-9
     flat = np.zeros(n) if not earthwork else np.nan_to_num(z)
     apart = np.abs(flat[nb.left] - flat[nb.right]) > step
     use = open_pair & ~apart & ~unlevelled[nb.left] & ~unlevelled[nb.right]
@@ -93,15 +107,45 @@ def joined(
         facing_m=nb.facing_m[use],
         ridge_m2=nb.ridge_m2[use],
     )
+    return Prepared(fields, order, refused, unlevelled, bordered, open_pair, use, step)
+
+
+def joined(
+    parcels: gpd.GeoDataFrame,
+    nb: Neighbours,
+    fenced: Bools,
+    angle: npt.NDArray[np.float64],
+    minimum_mu: npt.NDArray[np.float64],
+    parameters: Parameters,
+    earthwork: bool,
+    seed: int,
+    effort: Effort,
+    progress: Callable[[float], None],
+) -> Joined:
+    """Join the parcels; angle: direction of each one's unit, minimum_mu: block minimum of each one's county.
+
+    fenced: bool[pairs], parted by a fixed barrier. Raises what `progress` raises (a cancel).
+    """
+    here = prepared(
+        parcels,
+        nb,
+        fenced,
+        angle,
+        minimum_mu,
+        parameters.max_step_m.value if earthwork else None,
+        bool(parameters.same_village.value),
+    )
+    n, fields, order, refused = len(parcels), here.fields, here.order, here.refused
     ptr, nbr, edge = adjacency(n, fields.left, fields.right)
     could = reachable(
-        fields.area_m2, fields.elevation_m, ptr, nbr, fields.ridge_m2[edge], fields.minimum_m2, step
+        fields.area_m2, fields.elevation_m, ptr, nbr, fields.ridge_m2[edge], fields.minimum_m2, here.step_m
     )
     could &= ~refused[order]
     rules = Rules(
         parameters.max_mu.value * MU_M2,
         parameters.max_step_m.value if earthwork else np.inf,
         tables.prices(parameters, earthwork),
+        parameters.area_worth_yuan_per_mu.value / MU_M2,
     )
     label = np.full(n, -1, np.int32)
     found, bounds = solve(fields, could, rules, seed, progress, effort=effort)
@@ -113,13 +157,13 @@ def joined(
         loose=label < 0,
         could=could_there,
         refused=refused,
-        unlevelled=unlevelled,
-        area=area,
+        unlevelled=here.unlevelled,
+        area=parcels.area_mu.to_numpy(float) * MU_M2,
         minimum=minimum_mu * MU_M2,
         left=nb.left,
         right=nb.right,
-        open_pair=open_pair,
-        fenced_pair=bordered,
+        open_pair=here.open_pair,
+        fenced_pair=here.bordered,
     )
     return Joined(label, could_there, why, fields, rules, bounds, order)
 

@@ -70,7 +70,6 @@ class Parameters(Model):
     ridge_max_gap_m: Parameter
     min_facing_m: Parameter
     site_gap_m: Parameter
-    beside_m: Parameter
     same_village: Switch
     ridge_width_m: Parameter
     earthwork_yuan_per_m3: Parameter
@@ -79,6 +78,7 @@ class Parameters(Model):
     ridge_yuan_per_m: Parameter
     shape_yuan_per_mu: Parameter
     operator_yuan: Parameter
+    area_worth_yuan_per_mu: Parameter
     planted_yuan_per_mu_year: Parameter
     turning_yuan_per_m_year: Parameter
     shape_yuan_per_mu_year: Parameter
