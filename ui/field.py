@@ -61,6 +61,8 @@ def _list(ctx: Visit, plan_id: str) -> None:
     position.button(t)
     found = position.kept() if "near" in st.query_params else None
     position.say(found, t)
+    if isinstance(found, position.Position):
+        st.button(t("field.near_off"), key="near_off", type="tertiary", on_click=position.forget)
     village = _village(ctx, plan_id)
     shown = st.segmented_control(
         t("field.show"), SHOWN, default="open", format_func=lambda s: t(f"field.show_{s}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -31,6 +31,12 @@ class Answer:
     receipt: Receipt
     received: datetime | None = None
     photos: int = 0
+    typed: Mapping[str, Any] = field(default_factory=dict)
+
+    def about(self, draft: Draft) -> bool:
+        """Whether it still is the answer to what is typed now."""
+        same = self.typed == draft.typed and self.photos == len(draft.photos)
+        return self.id == draft.id and (same or self.receipt.code == "content")
 
 
 @st.cache_resource
@@ -115,11 +121,10 @@ def _report(ctx: Visit, plan_id: str, row: Mapping[str, Any], history: pd.DataFr
     with st.container(key="field_form"):
         missing = field_form.show(ctx, draft, row, history)
         answer = st.session_state.get(ANSWER)
-        if answer is not None and answer.id == draft.id:
-            _not_taken(ctx, row, answer)
-        else:
-            answer = None
+        answer = answer if answer is not None and answer.about(draft) else None
         with st.container(key="field_send"):
+            if answer is not None:
+                _not_taken(ctx, row, answer)
             _send(ctx, draft, row, missing, answer)
 
 
@@ -204,7 +209,9 @@ def _take(ctx: Visit, draft: Draft, row: Mapping[str, Any], receipt: Receipt, no
     if receipt.code == "changed":
         fresh = desk.blocks(draft.plan_id, block_id=draft.block_id, limit=1)
         draft.version = int(fresh.iloc[0]["version"]) if len(fresh) else draft.version
-    st.session_state[ANSWER] = Answer(draft.id, draft.kind, receipt)
+    st.session_state[ANSWER] = Answer(
+        draft.id, draft.kind, receipt, photos=len(draft.photos), typed=dict(draft.typed)
+    )
 
 
 def _received(ctx: Visit, row: Mapping[str, Any], done: Answer) -> None:

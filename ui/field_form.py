@@ -278,7 +278,7 @@ def _take_off(draft: Draft, sha: str) -> None:
 
 def _words(ctx: Visit) -> None:
     """Streamlit's own words in the box are English only, and small: ours stand in their place."""
-    words = {k: ctx.t(f"field.photo_{k}").replace('"', "") for k in ("drop", "add")}
+    add = ctx.t("field.photo_add").replace('"', "")
     box = '.st-key-field [data-testid="stFileUploaderDropzone"]'
     st.html(
         "<style>"
@@ -288,6 +288,6 @@ def _words(ctx: Visit) -> None:
         f'{box} button[data-testid="stBaseButton-secondary"]{{font-size:0;width:100%;min-height:3.4rem}}'
         f'{box} button[data-testid="stBaseButton-secondary"] *{{display:none}}'
         f'{box} button[data-testid="stBaseButton-secondary"]::after'
-        f'{{content:"{words["add"]}";font-size:1.08rem}}'
+        f'{{content:"{add}";font-size:1.08rem}}'
         "</style>"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -62,7 +63,9 @@ def moment(value: datetime, t: Words, now: datetime | None = None) -> str:
 
 def state_mark(state: str, t: Words) -> str:
     """Where a block stands, as colour, sign and word: safe HTML."""
-    return parts.mark(palette.WORK.get(state, palette.WORK["planned"]), t.lang, t(f"work.{state}"))
+    # what is not begun is pale on a map, too pale for a sign
+    look = palette.WORK[state] if state in palette.WORK and state != "planned" else palette.TARGETS["no_data"]
+    return parts.mark(look, t.lang, t(f"work.{state}"))
 
 
 def block_card(row: Mapping[str, Any], t: Words) -> str:
@@ -93,6 +96,8 @@ def distance(metres: float, t: Words) -> str:
 def figures(row: Mapping[str, Any], t: Words) -> str:
     """What a report says beside its kind, in words: safe HTML."""
     lang, said = t.lang, []
+    if not pd.isna(row.get("of", math.nan)):
+        said.append(safe.text(t("ledger.correction_of", n=numbers.plain(row["of"]))))
     told: tuple[tuple[str, Callable[[Any], str]], ...] = (
         ("passed", lambda v: t("field.passed_yes") if v else t("field.passed_no")),
         ("given", lambda v: t("field.given_yes") if v else t("field.given_no")),
@@ -145,7 +150,7 @@ def story_line(row: Mapping[str, Any], t: Words, pictures: str = "") -> str:
 
 def story(frame: pd.DataFrame, t: Words, flags: Mapping[str, Iterable[str]] | None = None) -> str:
     """A block's reports, the last first: safe HTML."""
-    rows = records(marked_void(frame))
+    rows = records(with_corrected(marked_void(frame)))
     lines = [story_line(row, t, photos(files_of(row), t, flags or {})) for row in rows]
     return f'<ul class="cg-story">{"".join(lines)}</ul>'
 
@@ -160,6 +165,12 @@ def marked_void(frame: pd.DataFrame) -> pd.DataFrame:
     fixes = with_void(frame[frame["kind"] == "correction"]).sort_values("seq")
     void = dict(zip(fixes["corrects"], fixes["void"], strict=True))
     return frame.assign(void=[bool(void.get(i, False)) for i in frame["id"]])
+
+
+def with_corrected(frame: pd.DataFrame) -> pd.DataFrame:
+    """The reports with `of`: of a correction the number of what it corrects, where that is listed here too."""
+    numbered = dict(zip(frame["id"], frame["seq"], strict=True))
+    return frame.assign(of=[float(numbered.get(i, math.nan)) for i in frame["corrects"]])
 
 
 def photos(shas: Iterable[str], t: Words, flags: Mapping[str, Iterable[str]]) -> str:

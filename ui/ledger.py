@@ -198,7 +198,7 @@ def _table(ctx: Visit, frame: pd.DataFrame, fixes: Mapping[Any, Mapping[str, Any
         Column(t("ledger.photos"), wide=True),
     ]
     rows = []
-    for row in field_parts.records(frame):
+    for row in field_parts.records(field_parts.with_corrected(frame)):
         rows.append(
             [
                 _what(row, fixes.get(row["id"]), t),

@@ -77,6 +77,12 @@ def kept() -> Position | str | None:
     return found
 
 
+def forget() -> None:
+    """The list by village again."""
+    st.query_params.pop("near", None)
+    st.session_state.pop(KEPT, None)
+
+
 def say(found: Position | str | None, t: Words) -> None:
     """In plain words what came of asking, where it is not a good position."""
     if isinstance(found, str):

@@ -26,7 +26,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "ledger.block_hint": ("全部", "All"),
     "ledger.since": ("从", "From"),
     "ledger.until": ("到", "To"),
-    "ledger.any_day": ("不限", "Any day"),
     "ledger.clear": ("清除筛选", "Clear the filter"),
     "ledger.count": ("{n} 条，最新的在前", "{n} reports, the newest first"),
     "ledger.count_more": ("最新的 {n} 条", "The newest {n} reports"),

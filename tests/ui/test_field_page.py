@@ -140,6 +140,7 @@ def test_what_is_refused_says_why_and_keeps_everything_typed_and_the_photo(begun
     assert "您填的和照片都还在" in said and "照片已存好（1 张）" in said
     assert box(at, "number_input", "done_mu").value == 99.0
     box(at, "number_input", "done_mu").set_value(20.0).run()
+    assert "没有收下" not in words(at)
     at = press(at, "send")
     assert "已收到" in words(at) and "照片 1 张已存" in words(at)
     assert len(json.loads(events(begun)[-1]["files"])) == 1
