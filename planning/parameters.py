@@ -70,6 +70,7 @@ class Parameters(Model):
     ridge_max_gap_m: Parameter
     min_facing_m: Parameter
     site_gap_m: Parameter
+    beside_m: Parameter
     same_village: Switch
     ridge_width_m: Parameter
     earthwork_yuan_per_m3: Parameter
