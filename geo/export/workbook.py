@@ -224,8 +224,8 @@ def _blocks(out: Outgoing) -> tuple[list[Head], list[list[Any]]]:
         ("elevation_min_m", "number", 12), ("elevation_max_m", "number", 12),
         ("design_level_m", "number", 12), ("cut_m3", "number", 12), ("fill_m3", "number", 12),
         ("haul_m3m", "number", 14), ("ridge_removed_m", "number", 12), ("gained_mu", "number", 12),
-        ("rectangularity", "number", 10), ("has_inlet", "text", 8), ("has_outlet", "text", 8),
-        ("has_access", "text", 8), ("cost_yuan", "number", 12),
+        ("rectangularity", "number", 10), ("has_inlet", "text", 10), ("has_outlet", "text", 10),
+        ("has_access", "text", 10), ("cost_yuan", "number", 12),
         ("benefit_yuan_per_year", "number", 12),
     ]  # fmt: skip
     return _table(out, out.blocks, columns)
