@@ -86,8 +86,8 @@ class Books:
             self._take(place["plan"], place["blocks"], its_blocks, its_events)
 
     def _take(self, plan_id: Any, ids: Any, its_blocks: list[Any], its_events: list[Any]) -> None:
-        for row in its_blocks:
-            self._blocks[(plan_id, row[1])] = Block(*row[:5], bool(row[5]))
+        for plan, block_id, county, area_mu, version, gone in its_blocks:
+            self._blocks[(plan, block_id)] = Block(plan, block_id, county, area_mu, version, bool(gone))
         for block_id in ids:
             if block_id:
                 self._pages[(plan_id, block_id)] = _Page()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +19,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from geo import plans as plan_folders
@@ -33,6 +35,8 @@ FILE = "chigai.db"
 ENVIRONMENT = "CHIGAI_DATABASE_URL"
 BUSY_MS = 15_000
 """How long SQLite waits for another writer before it gives up, milliseconds."""
+QUIET_S = 5.0
+"""Seconds after which a connection to PostgreSQL that was not used is asked whether it still is one."""
 UPGRADE_LOCK = 0x63686967
 """Key of PostgreSQL's advisory lock under which one process at a time changes the schema."""
 
@@ -58,15 +62,30 @@ class Store:
         with explained(self):
             self.engine = self._postgres() if self.postgres else self._sqlite()
         self._writer = self.engine.execution_options(chigai_write=True)
-        self._together = Together.of(self.url.render_as_string(hide_password=False), self.writing)
+        self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._together = Together.of(self.url.render_as_string(hide_password=False), self._lasting)
 
     def __repr__(self) -> str:
         return f"Store({self.url.render_as_string(hide_password=True)!r})"
 
     def _postgres(self) -> Engine:
-        return create_engine(
-            self.url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True
-        )
+        engine = create_engine(self.url, pool_size=10, max_overflow=20, hide_parameters=True)
+
+        @event.listens_for(engine, "checkin")
+        def _used(_raw: Any, record: Any) -> None:
+            record.info["used"] = time.monotonic()
+
+        @event.listens_for(engine, "checkout")
+        def _alive(raw: Any, record: Any, _proxy: Any) -> None:
+            # asked only after a pause: a question more for every report would cost a tenth of its time
+            if time.monotonic() - record.info.get("used", math.inf) > QUIET_S:
+                try:
+                    raw.execute("SELECT 1")
+                    raw.rollback()
+                except psycopg.Error as error:
+                    raise DisconnectionError from error
+
+        return engine
 
     def _sqlite(self) -> Engine:
         assert self.path is not None
@@ -121,6 +140,21 @@ class Store:
             self._check()
             with self._turn(), self._writer.begin() as connection:
                 yield connection
+
+    @contextlib.contextmanager
+    def _lasting(self) -> Iterator[Connection]:
+        """As `writing`; in PostgreSQL others may go on with what was written while the disk is waited for.
+
+        The transaction itself does not wait, so the ledger's head is free at once. A second one, which does, ends
+        only when all that was logged before it is on disk: twenty who wait share one waiting.
+        """
+        with self.writing() as connection:
+            if self.postgres:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            yield connection
+        if self.postgres:
+            with explained(self), self._alone.connect() as connection:
+                connection.exec_driver_sql("SELECT pg_logical_emit_message(true, 'chigai', '')")
 
     def together(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that it may share with what others want written at the same moment.
@@ -270,7 +304,8 @@ def explained(store: Store) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeout, sqlite3.Error, psycopg.Error) as error:
-        said = str(getattr(error, "orig", None) or error).split("\n")[0]
+        cause = getattr(error, "orig", None) or error
+        said = str(cause).split("\n")[0]
         if "append only" in said:
             raise ChigaiError(
                 "台账只能追加，不能修改或删除。",
@@ -278,10 +313,13 @@ def explained(store: Store) -> Iterator[None]:
                 do_zh="如有错误，请添加更正记录。",
                 do_en="where something is wrong, add a correction.",
             ) from error
+        if isinstance(cause, psycopg.OperationalError):
+            # where the server went away, all connections are void
+            store.engine.dispose(close=False)
         place = "PostgreSQL" if store.postgres else f"SQLite {FILE}"
         raise ChigaiError(
-            f"数据库（{place}）拒绝或无法访问：{type(getattr(error, 'orig', None) or error).__name__}。",
-            f"The database ({place}) refused or cannot be reached: {type(getattr(error, 'orig', None) or error).__name__}.",
+            f"数据库（{place}）拒绝或无法访问：{type(cause).__name__}。",
+            f"The database ({place}) refused or cannot be reached: {type(cause).__name__}.",
             do_zh="请检查数据库是否在运行、地址和口令是否正确、磁盘是否已满；刚才的操作没有写入。",
             do_en="check that it runs, that address and password are right, that the disk is not full; nothing of this was written.",
             file=store.path,
