@@ -42,7 +42,8 @@ def hauls(
     """The loads that level every block with the least m³·m.
 
     label: block of each parcel, -1 none; area_m2, elevation_m (NaN unknown), x_m, y_m (centroid): per parcel;
-    level_m: per block, NaN where it has none, as `planning.cost.levelling` gives it, so that cut equals fill.
+    level_m: per block, NaN where it has none, as `planning.cost.levelling` gives it, so that cut equals fill, or
+    lower: what is cut beyond the fill stays out of the loads.
     Where no two ways are equally long a block of n parcels has at most n - 1 loads.
     """
     levelled = (label >= 0) & np.isfinite(elevation_m)
@@ -60,7 +61,7 @@ def hauls(
 def _transport(bounds, volume, x, y):
     """Loads of blocks bounds[i]..bounds[i + 1]: (giving row, taking row, m³, m), block by block.
 
-    volume: m³ of each row, above 0 to give, below 0 to take; both sums of a block are equal but for rounding.
+    volume: m³ of each row, above 0 to give, below 0 to take; a block gives no less than it takes but for rounding.
     """
     n = volume.shape[0]
     out_give = np.empty(n, np.int64)
@@ -100,14 +101,20 @@ def _transport(bounds, volume, x, y):
 
 @kernel
 def _flows(supply, demand, far):
-    """Volumes from each giver to each taker, float64[givers, takers], that cost least; supply and demand are used up."""
+    """Volumes from each giver to each taker, float64[givers, takers], that cost least.
+
+    Demand is used up; supply too, unless there is more of it than demand.
+    """
     ns, nd = far.shape
     flow = np.zeros((ns, nd))
     if ns == 1:
         flow[0, :] = demand
         return flow
     if nd == 1:
-        flow[:, 0] = supply
+        left = demand[0]
+        for s in np.argsort(far[:, 0]):
+            flow[s, 0] = min(supply[s], left)
+            left -= flow[s, 0]
         return flow
     grain = GRAIN * supply.sum()
     # nodes 0..ns-1 give, ns.. take; price: their potentials

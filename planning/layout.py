@@ -36,7 +36,7 @@ SLANT = np.sqrt(2.0)
 
 COLUMNS: dict[str, Any] = {
     "block_id": "str", "inlet_m": float, "outlet_m": float, "access_m": float, "canal_angle_deg": float,
-    "canal_level_m": float,
+    "canal_level_m": float, "above_canal_m": float,
 }  # fmt: skip
 
 
@@ -150,6 +150,30 @@ def _heading(shapes: Shapes) -> Floats:
     return np.asarray(np.angle(total) / 2 % np.pi, float)
 
 
+def watered(level_m: Floats, beside: Sides, head_m: float) -> Floats:
+    """Design levels that the canal beside each block can water: float64[n].
+
+    A block lies head_m below its canal's water level at most (depth of water on the field and what the inlet
+    takes); one that lies lower already, or beside no canal of known level, keeps its own. NaN stays NaN.
+    """
+    highest = beside.water_level_m - head_m
+    return np.where(highest < level_m, highest, level_m)
+
+
+def cut_and_fill(area_m2: Floats, elevation_m: Floats, label: Ints, level_m: Floats) -> tuple[Floats, Floats]:
+    """Cut and fill [m³] of each of n blocks of level parcels that are brought to level_m: float64[n] each.
+
+    area_m2, elevation_m (NaN unknown), label (-1 none): per parcel; level_m: per block, NaN where it has none.
+    What is cut beyond the fill is surplus: it leaves the block.
+    """
+    known = (label >= 0) & np.isfinite(elevation_m)
+    lab, n = label[known], len(level_m)
+    above = np.nan_to_num(area_m2[known] * (elevation_m[known] - level_m[lab]))
+    cut = np.bincount(lab, np.maximum(above, 0), n)
+    fill = np.bincount(lab, np.maximum(-above, 0), n)
+    return cut.astype(float), fill.astype(float)
+
+
 def places(parcels: pd.DataFrame, label: Ints) -> npt.NDArray[np.int64]:
     """Where each block lies, 0..: its county and irrigation district; a null district is one of the county.
 
@@ -161,20 +185,21 @@ def places(parcels: pd.DataFrame, label: Ints) -> npt.NDArray[np.int64]:
     return pd.factorize(pd.MultiIndex.from_frame(own))[0].astype(np.int64)
 
 
-def layout_table(block_id: npt.NDArray[np.object_], beside: Sides) -> pd.DataFrame:
+def layout_table(blocks: pd.DataFrame, beside: Sides, head_m: float) -> pd.DataFrame:
     """One row a block: how it lies to what is beside it.
 
     block_id · inlet_m, outlet_m, access_m: metres of its outline beside a canal, a drain or ditch, a road ·
     canal_angle_deg: between its long side and that canal, 0 where they run alike · canal_level_m: the canal's
-    water level.
+    water level · above_canal_m: how much too high the design level is for that canal, 0 where it is not.
     """
     metres = {f"{side}_m": beside.metres[:, i] for i, side in enumerate(SIDES)}
     return pd.DataFrame(
         {
-            "block_id": block_id,
+            "block_id": blocks.block_id.to_numpy(),
             **metres,
             "canal_angle_deg": beside.angle_deg,
             "canal_level_m": beside.water_level_m,
+            "above_canal_m": np.maximum(blocks.design_level_m + head_m - beside.water_level_m, 0.0),
         }
     ).astype(COLUMNS)
 

@@ -71,6 +71,8 @@ class Parameters(Model):
     min_facing_m: Parameter
     site_gap_m: Parameter
     beside_m: Parameter
+    level_by_canal: Switch
+    canal_head_m: Parameter
     same_village: Switch
     ridge_width_m: Parameter
     earthwork_yuan_per_m3: Parameter

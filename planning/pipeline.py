@@ -204,7 +204,7 @@ def plan_checked(
         findings=schemas.findings_frame([], parcels.crs),
         barriers=barriers,
         more={
-            "layout": layout_table(blocks.block_id.to_numpy(), beside),
+            "layout": layout_table(blocks, beside, parameters.canal_head_m.value),
             "hauls": tables.hauls_table(loads, blocks, parcels),
             "units": measured,
             "works": works,

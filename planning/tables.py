@@ -17,7 +17,7 @@ from geo.neighbours import Neighbours
 from geo.schemas import MU_M2
 from planning.cost import Prices, block_cost, levelling, ridge_cost
 from planning.earthwork import Hauls, hauls
-from planning.layout import SIDES, Sides, sides_told
+from planning.layout import SIDES, Sides, cut_and_fill, sides_told, watered
 from planning.parameters import Parameters
 from planning.programme import Unit
 
@@ -71,14 +71,18 @@ def blocks_table(
     width = parameters.ridge_width_m.value
     gained_mu = area_mu - parcels_mu + np.bincount(of, np.where(drawn_thin, facing * width, 0), n) / MU_M2
 
+    n_parcels = np.bincount(lab, minlength=n)
     level, cut = levelling(own * MU_M2, z, label, n)
+    fill = cut
+    if parameters.level_by_canal.value:  # a parcel alone is left as it is
+        level = np.where(n_parcels > 1, watered(level, beside, parameters.canal_head_m.value), level)
+        cut, fill = cut_and_fill(own * MU_M2, z, label, level)
     centre = shapely.centroid(geoms)
     loads = hauls(label, own * MU_M2, z, level, shapely.get_x(centre), shapely.get_y(centre))
 
     known = parcels.operator.notna().to_numpy() & inside
     pairs = pd.DataFrame({"b": label[known], "o": parcels.operator[known].to_numpy()}).drop_duplicates()
     n_operators = np.bincount(pairs.b, minlength=n)
-    n_parcels = np.bincount(lab, minlength=n)
     shape = rectangularity(outline)
     before = np.bincount(lab, (own * rectangularity(geoms))[inside], n) / np.maximum(parcels_mu, 1e-12)
     unit_prices = prices(parameters, bool(np.isfinite(z).any()))
@@ -114,7 +118,7 @@ def blocks_table(
             "elevation_max_m": np.where(np.isfinite(high), high, np.nan),
             "design_level_m": level,
             "cut_m3": cut,
-            "fill_m3": cut,
+            "fill_m3": fill,
             "haul_m3m": loads.of_blocks(n),
             "ridge_removed_m": removed_m,
             "gained_mu": np.maximum(gained_mu, 0.0),
@@ -232,6 +236,7 @@ def _sums(
         "sites": int(sites.meets_minimum.sum()),
         "site_mu": float(whole.area_mu.sum()),
         "cut_m3": float(blocks.cut_m3.sum()),
+        "surplus_m3": float((blocks.cut_m3 - blocks.fill_m3).sum()),
         "cost_yuan": float(blocks.cost_yuan.sum()),
         "ridge_kept_m": kept_m,
         "ridge_kept_yuan": ridges,

@@ -60,7 +60,7 @@ def works_table(
         blocks.design_level_m.to_numpy(float),
         parameters.plough_layer_m.value,
     )[joined]
-    cut = some.cut_m3.to_numpy(float)
+    cut, fill = some.cut_m3.to_numpy(float), some.fill_m3.to_numpy(float)
     return pd.DataFrame(
         {
             "block_id": some.block_id.to_numpy(),
@@ -71,6 +71,6 @@ def works_table(
             "topsoil_m3": strip,
             "earthwork_yuan": cut * parameters.earthwork_yuan_per_m3.value,
             "topsoil_yuan": strip * parameters.topsoil_yuan_per_m3.value,
-            "haul_mean_m": np.divide(some.haul_m3m, cut, out=np.zeros(len(cut)), where=cut > 0),
+            "haul_mean_m": np.divide(some.haul_m3m, fill, out=np.zeros(len(fill)), where=fill > 0),
         }
     ).astype(COLUMNS)

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 from shapely import affinity
 
 from geo import plans
-from planning.layout import SIDES, places, sides, sides_told
+from planning import programme
+from planning.cost import levelling
+from planning.earthwork import hauls
+from planning.effort import Effort
+from planning.layout import SIDES, Sides, cut_and_fill, places, sides, sides_told, watered
+from planning.pipeline import plan_checked
 
 BLOCK = shapely.box(0, 0, 100, 50)
 
@@ -127,3 +132,63 @@ def test_a_plan_tells_what_its_blocks_have_and_lack(plan_folder):
     assert (plan.blocks.has_inlet.fillna(False).to_numpy() == (layout.inlet_m > 0).to_numpy()).all()
     assert layout.canal_angle_deg.dropna().between(0, 90).all()
     assert layout.canal_angle_deg.notna().sum() == told["inlet"]["with"]
+
+
+def test_the_canal_s_level_is_that_of_the_highest_canal_beside_the_block():
+    low, high, far = (("field_canal", 1.0, shapely.LineString([(-9, y), (109, y)])) for y in (-2, 52, 90))
+    found = beside([BLOCK], barrier(low, high, far, water_level_m=[60.0, 60.4, 99.0]))
+    assert list(found.water_level_m) == [60.4]
+    assert np.isnan(beside([BLOCK], barrier(low)).water_level_m).all()
+
+
+fields = st.lists(st.tuples(st.integers(100, 2000), st.floats(0, 1)), min_size=2, max_size=9)
+
+
+@given(fields, st.floats(-1, 1.2))
+def test_a_block_below_its_canal_stays_and_one_above_is_cut_down_with_a_surplus(rows, water):
+    area, z = (np.array(c, float) for c in zip(*rows, strict=True))
+    label = np.zeros(len(rows), np.int32)
+    balanced, cut = levelling(area, z, label, 1)
+    found = Sides(np.zeros((1, 3)), np.ones((1, 3), bool), np.array([0.0]), np.array([water]))
+    level = watered(balanced, found, 0.1)
+    more, fill = cut_and_fill(area, z, label, level)
+    assert level[0] == pytest.approx(min(balanced[0], water - 0.1))
+    # what is in the block before is what is in it afterwards and what left it
+    assert more - fill == pytest.approx(((z - level[0]) * area).sum(), abs=1e-6)
+    assert more[0] >= cut[0] - 1e-6 and fill[0] <= cut[0] + 1e-6
+    loads = hauls(label, area, z, level, np.arange(len(rows)) * 30.0, np.zeros(len(rows)))
+    assert loads.volume_m3.sum() == pytest.approx(fill[0], abs=1e-6)
+
+
+def test_where_one_parcel_takes_less_than_is_cut_the_nearest_give_it():
+    loads = hauls(
+        np.zeros(3, np.int32), np.full(3, 100.0), np.array([0.5, 0.5, -0.5]), np.array([0.0]),
+        np.array([90.0, 30.0, 0.0]), np.zeros(3),
+    )  # fmt: skip
+    assert list(loads.giving[loads.volume_m3 > 0]) == [1]
+    assert loads.of_blocks(1) == pytest.approx([50 * 30])
+
+
+def test_a_plan_may_follow_the_water_levels_of_its_canals(plan_folder, demo_folder):
+    plan = plans.read(plan_folder)
+    notice = programme.load("jixi-2020-8")
+    level = plan.parcels.elevation_m.median()
+    canals = plan.barriers.assign(water_level_m=np.where(plan.barriers.kind == "field_canal", level, np.nan))
+    found = {}
+    for on in (False, True):
+        values = notice.parameters.with_values(level_by_canal=on)
+        found[on] = plan_checked(
+            plan.parcels.drop(columns=["block_id", "reason", "field_unit", "elevation_m"]),
+            canals, demo_folder / "dem.tif", notice, values, seed=1, effort=Effort.quick,
+        )  # fmt: skip
+    free, bound = (found[on].blocks.set_index("block_id") for on in (False, True))
+    told = found[False].more["layout"].set_index("block_id")
+    high = (told.above_canal_m > 1e-9) & (free.n_parcels > 1)
+    assert high.any() and not high.all()
+    head = notice.parameters.canal_head_m.value
+    assert bound.design_level_m[high].to_numpy() == pytest.approx(level - head)
+    assert bound[~high].cut_m3.to_numpy() == pytest.approx(free[~high].cut_m3.to_numpy(), abs=1e-6)
+    assert (bound.cut_m3[high] > bound.fill_m3[high]).all()
+    surplus = (bound.cut_m3 - bound.fill_m3).sum()
+    assert found[True].meta["totals"]["surplus_m3"] == pytest.approx(surplus)
+    assert found[False].meta["totals"]["surplus_m3"] == pytest.approx(0)
