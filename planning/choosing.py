@@ -16,7 +16,7 @@ from planning.frontier import frontier
 from planning.programme import Parameters, Programme, Unit
 from planning.shortfall import cures, sentence, why
 from planning.sites import Nodes, nodes, sites
-from planning.siting import Choice, Ground, choose, ground
+from planning.siting import LIMITS, Choice, Ground, choose, ground
 
 Floats = npt.NDArray[np.float64]
 Goal = Literal["floor", "ceiling"]
@@ -75,7 +75,7 @@ def choose_sites(
             told[unit.adcode] = _nothing_asked(unit)
             continue
         here = _ground(found, own, area, cost, price, unit.site_minimum_mu or 0.0)
-        choice, row = _county(parcels[parcels.county == unit.adcode], here, unit, wish)
+        choice, row = _county(parcels[parcels.county == unit.adcode], here, unit, wish, effort)
         chosen[own[choice.chosen]] = True
         told[unit.adcode] = row | {"households": int(upset[own][choice.chosen].sum())}
         frontiers.append(frontier(unit.adcode, here))
@@ -124,11 +124,13 @@ def _ground(
     )
 
 
-def _county(parcels: gpd.GeoDataFrame, here: Ground, unit: Unit, wish: Wish) -> tuple[Choice, dict[str, Any]]:
+def _county(
+    parcels: gpd.GeoDataFrame, here: Ground, unit: Unit, wish: Wish, effort: Effort
+) -> tuple[Choice, dict[str, Any]]:
     floor, ceiling = unit.floor_mu or 0.0, unit.ceiling_mu or 0.0
     budget = wish.budget(unit)
     wanted = ceiling if wish.goal == "ceiling" else floor
-    choice = choose(here, wanted, budget)
+    choice = choose(here, wanted, budget, LIMITS[effort])
     reached = choice.area_mu >= wanted * (1 - 1e-9)
     ground_mu = float(here.area_mu[here.possible].sum())
     over = budget is not None and choice.area_mu < min(wanted, ground_mu) * (1 - 1e-9)

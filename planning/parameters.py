@@ -82,6 +82,7 @@ class Parameters(Model):
     shape_yuan_per_mu: Parameter
     operator_yuan: Parameter
     area_worth_yuan_per_mu: Parameter
+    upset_yuan: Parameter
     planted_yuan_per_mu_year: Parameter
     turning_yuan_per_m_year: Parameter
     shape_yuan_per_mu_year: Parameter

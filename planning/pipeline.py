@@ -24,12 +24,12 @@ from geo.outlines import outlines
 from geo.plans import Plan
 from geo.schemas import MU_M2
 from planning import quality, tables
+from planning.choosing import choose_sites, put_in
 from planning.effort import Effort
 from planning.inputs import Request, inputs_of, known_counties, name_of, read_and_check, together
 from planning.joining import joined
 from planning.layout import layout_table, places, sides
 from planning.programme import Parameters, Programme, load
-from planning.sites import sites
 from planning.works import works_table
 
 __all__ = ["STAGES", "Request", "block_minimums", "plan_checked", "run"]
@@ -144,7 +144,6 @@ def plan_checked(
     The order of the rows has no say: they are first put into an order of place and name.
     """
     clock = clock or _Clock(None)
-    units = {u.adcode: u for u in programme.units}
     minimum = block_minimums(programme)
 
     clock.stage("neighbours")
@@ -177,9 +176,8 @@ def plan_checked(
     ids = np.array([*blocks.block_id, None], dtype=object)
     parcels["block_id"] = pd.Series(ids[label], index=parcels.index, dtype="str")
     parcels["reason"] = pd.Series(why, index=parcels.index, dtype="str")
-    site_minimum = {code: u.site_minimum_mu for code, u in units.items()}
-    site_ids, site_table = sites(blocks, parameters.site_gap_m.value, site_minimum)
-    blocks["site_id"] = pd.Series(site_ids, dtype="str")
+    chosen = choose_sites(parcels, blocks, programme, parameters, effort=effort)
+    blocks["site_id"] = pd.Series(chosen.site_id, dtype="str")
     apart = (label[nb.left] != label[nb.right]) | (label[nb.left] < 0)
     half = nb.facing_m * (apart & ~fenced) / 2
     kept_m = (np.bincount(nb.left, half, len(parcels)) + np.bincount(nb.right, half, len(parcels))).astype(
@@ -188,18 +186,19 @@ def plan_checked(
     each, total = tables.county_sums(
         parcels,
         blocks,
-        site_table,
+        chosen.sites,
         could,
         kept_m,
         programme.units,
         minimum,
         tables.prices(parameters, dem is not None),
     )
+    put_in(chosen, each, total)
     columns = list(schemas.PARCELS.columns)
     return Plan(
         parcels=gpd.GeoDataFrame(parcels[columns], geometry="geometry", crs=parcels.crs),
         blocks=blocks,
-        sites=site_table,
+        sites=chosen.sites,
         shares=tables.shares_table(parcels),
         findings=schemas.findings_frame([], parcels.crs),
         barriers=barriers,
@@ -208,6 +207,7 @@ def plan_checked(
             "hauls": tables.hauls_table(loads, blocks, parcels),
             "units": measured,
             "works": works,
+            "frontier": chosen.frontier,
         },
         meta={
             "chigai": importlib.metadata.version("chigai"),

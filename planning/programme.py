@@ -96,6 +96,13 @@ class Principle(Model):
     en: Text
     parcel_priorities: tuple[Text, ...] = ()
     """Values of a parcel's `priority` that this principle puts first."""
+    counts_consent: Truth = False
+    """Whether it also puts parcels first whose consent is on record."""
+    weight_yuan_per_mu: Amount = 0.0
+    """How much dearer a mu may be that serves this principle and still be taken before one that does not."""
+    weight_source: Text | None = None
+    confidence: Confidence = "W"
+    confirm: Truth = True
 
 
 class WorkingWindow(Model):

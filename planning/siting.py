@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from planning.effort import Effort
 from planning.peeling import peel
+from planning.site_model import Limits, Rules, solve
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -17,6 +21,16 @@ Bools = npt.NDArray[np.bool_]
 
 ROUNDING = 1e-9
 """Part of an area that sums of the same terms in another order may differ by."""
+
+SMALLER = (1.0, 0.9, 0.75)
+"""Choices of less than these parts of a goal are grown to it."""
+
+LIMITS = {
+    Effort.quick: Limits(rounds=3, nodes=30, gap=1e-2),
+    Effort.normal: Limits(rounds=12, nodes=300, gap=2e-3),
+    Effort.best: Limits(rounds=60, nodes=3000, gap=1e-5),
+}
+"""How long the model works at a county."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,10 @@ class Ground:
         """Units of groups that reach the site minimum when all of them are chosen."""
         label, area = self.groups()
         return (area >= self.site_minimum_mu * (1 - ROUNDING))[label] if len(area) else label >= 0
+
+    def beside(self, chosen: Bools) -> Bools:
+        """The units that touch a chosen one and are not chosen."""
+        return np.asarray((self.graph @ chosen.astype(np.int32)) > 0) & ~chosen
 
     def is_sites(self, chosen: Bools) -> bool:
         """Whether every connected group of the chosen units reaches the site minimum."""
@@ -122,77 +140,111 @@ def _fractions(area: Floats, price: Floats, own: Bools, wanted_mu: float) -> flo
     return float(paid[i] - max(gained[i] - wanted_mu, 0.0) / area[order][i] * price[order][i])
 
 
-def choose(ground: Ground, goal_mu: float, budget_yuan: float | None) -> Choice:
+def choose(ground: Ground, goal_mu: float, budget_yuan: float | None, limits: Limits | None = None) -> Choice:
     """Sites of at least goal_mu at the least price; as much as there is where it is too little or too dear.
 
-    goal_mu [mu]; budget_yuan: the most that the chosen units may cost, None: no limit.
+    goal_mu [mu]; budget_yuan: the most that the chosen units may cost, None: no limit. limits: how long the
+    model may work at it after the first way; None: not at all, the bound is then that of `least_price`.
     """
     possible = ground.possible
-    goal = min(goal_mu, float(ground.area_mu[possible].sum()))
-    found = _cheapest(ground, ground.price_yuan, possible, goal)
-    if not _paid(ground, found, budget_yuan):
-        found = _cheapest(ground, ground.cost_yuan, possible, goal)
-    if budget_yuan is not None and not _paid(ground, found, budget_yuan):
-        found = _within(ground, possible, budget_yuan)
-    return _told(ground, found, budget_yuan)
+    whole = float(ground.area_mu[possible].sum())
+    goal, budget = min(goal_mu, whole), np.inf if budget_yuan is None else budget_yuan
+    reach = most_area(ground, budget_yuan)
+    start = _cheapest(ground, ground.price_yuan, possible, goal)
+    if not _paid(ground, start, budget):
+        start = _cheapest(ground, ground.cost_yuan, possible, goal)
+    if not _paid(ground, start, budget):
+        start = _within(ground, possible, budget)
+        if limits is not None:
+            start, least = _solved(
+                ground, -ground.area_mu, Rules(0.0, budget, ground.site_minimum_mu), start, limits
+            )
+            reach = min(reach, -least)
+        goal = min(goal, float(ground.area_mu[start].sum()))
+    bound = least_price(ground, goal)
+    if limits is not None and goal > 0:
+        # where the budget does not bind it is left out: the bound is then that of any choice
+        rules = Rules(goal, np.inf, ground.site_minimum_mu)
+        found, least = _solved(ground, ground.price_yuan, rules, start, limits)
+        if not _paid(ground, found, budget):
+            found, least = _solved(
+                ground, ground.price_yuan, rules._replace(budget_yuan=budget), start, limits
+            )
+        start, bound = found, max(bound, least)
+    area, price = float(ground.area_mu[start].sum()), float(ground.price_yuan[start].sum())
+    return Choice(
+        chosen=start,
+        area_mu=area,
+        cost_yuan=float(ground.cost_yuan[start].sum()),
+        price_yuan=price,
+        bound_yuan=min(bound, price),
+        reach_mu=max(reach, area),
+    )
 
 
-def chain(ground: Ground) -> tuple[npt.NDArray[np.int32], Floats]:
-    """(step at which each unit goes, area left after each step): choices from all that is possible to nothing."""
-    step, area, _ = peel(
-        ground.area_mu, ground.price_yuan, ground.ptr, ground.nbr, ground.possible,
-        ground.site_minimum_mu * (1 - ROUNDING), 0.0,
+def _solved(ground: Ground, value: Floats, rules: Rules, start: Bools, limits: Limits) -> tuple[Bools, float]:
+    part = ground.groups(ground.possible)[0]
+    return solve(ground.graph, ground.area_mu, ground.cost_yuan, value, part, rules, start, limits)
+
+
+def _paid(ground: Ground, chosen: Bools, budget_yuan: float) -> bool:
+    return float(ground.cost_yuan[chosen].sum()) <= budget_yuan * (1 + ROUNDING)
+
+
+def _peeled(ground: Ground, price: Floats, kept: Bools, target_mu: float) -> tuple[Any, Floats, Floats]:
+    return peel(
+        ground.area_mu, price, ground.ptr, ground.nbr, kept,
+        ground.site_minimum_mu * (1 - ROUNDING), target_mu * (1 - ROUNDING),
     )  # fmt: skip
-    return step, area
-
-
-def _paid(ground: Ground, chosen: Bools, budget_yuan: float | None) -> bool:
-    return budget_yuan is None or float(ground.cost_yuan[chosen].sum()) <= budget_yuan * (1 + ROUNDING)
 
 
 def _cheapest(ground: Ground, price: Floats, kept: Bools, goal_mu: float) -> Bools:
-    """The dearest units of `kept` taken away as long as the goal is held."""
-    step, _, _ = peel(
-        ground.area_mu, price, ground.ptr, ground.nbr, kept,
-        ground.site_minimum_mu * (1 - ROUNDING), goal_mu * (1 - ROUNDING),
-    )  # fmt: skip
-    return kept & (step < 0)
+    """The dearest units of `kept` taken away as long as the goal is held.
+
+    Whole sites go at once, and the last of them may leave far more than the goal: what some smaller choices
+    grow to is tried as well.
+    """
+    best = kept & (_peeled(ground, price, kept, goal_mu)[0] < 0)
+    step, area, _ = _peeled(ground, price, kept, 0.0)
+    for share in SMALLER:
+        below = np.flatnonzero(area < goal_mu * share)
+        if len(below) == 0:
+            continue
+        grown = _grown(ground, price, kept & ((step < 0) | (step > below[0])), kept, goal_mu, np.inf)
+        if float(ground.area_mu[grown].sum()) < goal_mu * (1 - ROUNDING):
+            continue
+        grown &= _peeled(ground, price, grown, goal_mu)[0] < 0
+        if float(price[grown].sum()) < float(price[best].sum()):
+            best = grown
+    return best
 
 
 def _within(ground: Ground, kept: Bools, budget_yuan: float) -> Bools:
     """The dearest units of `kept` taken away until the rest can be paid, then what still can be is added."""
-    step, _, cost = peel(
-        ground.area_mu, ground.cost_yuan, ground.ptr, ground.nbr, kept,
-        ground.site_minimum_mu * (1 - ROUNDING), 0.0,
-    )  # fmt: skip
-    last = int(np.argmax(cost <= budget_yuan)) if (cost <= budget_yuan).any() else len(cost)
+    step, _, cost = _peeled(ground, ground.cost_yuan, kept, 0.0)
+    paid = np.flatnonzero(cost <= budget_yuan)
+    last = int(paid[0]) if len(paid) else len(cost)
     chosen = kept & ((step < 0) | (step > last))
-    return _filled(ground, chosen, kept, budget_yuan)
+    return _grown(ground, ground.cost_yuan, chosen, kept, np.inf, budget_yuan)
 
 
-def _filled(ground: Ground, chosen: Bools, kept: Bools, budget_yuan: float) -> Bools:
-    """Units beside the chosen ones are added, the cheapest of a mu first, while the budget lasts."""
+def _grown(
+    ground: Ground, price: Floats, chosen: Bools, kept: Bools, goal_mu: float, budget_yuan: float
+) -> Bools:
+    """Units of `kept` beside the chosen ones added, the cheapest of a mu first, up to the goal or the budget."""
     chosen = chosen.copy()
-    order = np.argsort(ground.cost_yuan / ground.area_mu, kind="stable")
-    left = budget_yuan - float(ground.cost_yuan[chosen].sum())
-    added = True
-    while added:
-        beside = (ground.graph @ chosen.astype(np.int32)) > 0
-        added = False
-        for u in order[(beside & kept & ~chosen)[order]]:
-            if ground.cost_yuan[u] <= left:
-                chosen[u] = added = True
-                left -= float(ground.cost_yuan[u])
+    area, left = float(ground.area_mu[chosen].sum()), budget_yuan - float(ground.cost_yuan[chosen].sum())
+    waiting = [
+        (float(price[u] / ground.area_mu[u]), int(u)) for u in np.flatnonzero(ground.beside(chosen) & kept)
+    ]
+    heapq.heapify(waiting)
+    while waiting and area < goal_mu * (1 - ROUNDING):
+        _, u = heapq.heappop(waiting)
+        if chosen[u] or ground.cost_yuan[u] > left:
+            continue
+        chosen[u] = True
+        area, left = area + float(ground.area_mu[u]), left - float(ground.cost_yuan[u])
+        for v in ground.nbr[ground.ptr[u] : ground.ptr[u + 1]]:
+            if kept[v] and not chosen[v]:
+                heapq.heappush(waiting, (float(price[v] / ground.area_mu[v]), int(v)))
     return chosen
-
-
-def _told(ground: Ground, chosen: Bools, budget_yuan: float | None) -> Choice:
-    area, price = float(ground.area_mu[chosen].sum()), float(ground.price_yuan[chosen].sum())
-    return Choice(
-        chosen=chosen,
-        area_mu=area,
-        cost_yuan=float(ground.cost_yuan[chosen].sum()),
-        price_yuan=price,
-        bound_yuan=min(least_price(ground, area), price),
-        reach_mu=max(most_area(ground, budget_yuan), area),
-    )
