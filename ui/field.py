@@ -14,6 +14,7 @@ from tracking.desk import ACTION_OF
 from tracking.targets import LOCAL
 from ui import field_block, field_parts, parts, position, reporting, safe
 from ui.field_parts import Visit, block_card, story_line
+from ui.text import Words
 
 STYLES = Path(__file__).with_name("static") / "field.css"
 AT_ONCE = 20
@@ -26,6 +27,7 @@ SHOWN = ("open", "all")
 def page(context: parts.Context) -> None:
     """The list of blocks, or the one that the address names."""
     st.html(STYLES)
+    _without_signal(context.t)
     with st.container(key="field"):
         ctx = Visit.of(context)
         t = ctx.t
@@ -37,6 +39,20 @@ def page(context: parts.Context) -> None:
             field_block.show(ctx, plan_id, block_id)
         elif plan_id is not None:
             _list(ctx, plan_id)
+
+
+def _without_signal(t: Words) -> None:
+    """What the phone shows while it has no connection, in place of Streamlit's English box: it says that nothing
+    is lost, and covers nothing that was typed."""
+    words = t("field.no_signal").replace('"', "")
+    broken = '[data-test-connection-state]:not([data-test-connection-state="CONNECTED"])'
+    st.html(
+        "<style>"
+        f'body:has({broken} .st-key-field) > [data-testid="stDialog"]{{display:none}}'
+        f'{broken} .st-key-field::before{{content:"{words}";position:fixed;top:0;left:0;right:0;z-index:1000001;'
+        "padding:1rem;background:#fdf9ee;border-bottom:4px solid #e69f00;font-size:1.1rem;font-weight:600}"
+        "</style>"
+    )
 
 
 def _plan(ctx: Visit, quiet: bool) -> str | None:

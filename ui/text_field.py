@@ -108,6 +108,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "field.do_same": ("请没有填报过这个大池的人来验收。", "Have it accepted by somebody who has not reported on it."),
     "field.do_files": ("去掉照片，重新添加。", "Remove the photos and add them again."),
     "field.do_other": ("改好再发。", "Put it right and send again."),
+    "field.no_signal": ("现在没有信号，连上后会自动恢复。填的都还在，请不要关掉这一页。", "No connection; it comes back by itself. What you typed is still here: leave this page open."),
     "field.unsent": ("没有发出去，请再按一次发送；不会重复。", "It was not sent. Send again; it counts once."),
     "field.story": ("这个大池的经过", "The block's story"),
     "field.no_story": ("还没有记录。", "Nothing was reported yet."),

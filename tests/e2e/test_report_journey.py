@@ -98,6 +98,12 @@ class Browser:
         sign_in(self.page, served.base, subject)
         self.page.goto(served.base + path)
 
+    def one(self, selector: str) -> Any:
+        """The one element of its kind, once what was there before it is gone."""
+        found = self.page.locator(selector)
+        sync_api.expect(found).to_have_count(1, timeout=15_000)
+        return found
+
     def tap(self, key: str) -> None:
         self.page.locator(f".st-key-{key} button").first.click()
 
@@ -147,31 +153,36 @@ def test_a_team_reports_with_a_photo_the_county_checks_the_planner_accepts_and_t
 
     team = Browser(
         chromium, served, "team", "/field", viewport={"width": 390, "height": 844}, has_touch=True,
-        is_mobile=True, geolocation=here, permissions=["geolocation"],
+        is_mobile=True, geolocation=here,
     )  # fmt: skip
     team.page.get_by_role("button", name="找我附近的大池").click()
+    team.says("手机没有允许定位")
+    team.context.grant_permissions(["geolocation"])
+    team.page.get_by_role("button", name="找我附近的大池").click()
     team.says("0 米")
+    # by this the page knows that the signal is lost
+    assert team.page.locator("[data-test-connection-state=CONNECTED]").count() == 1
     team.page.locator(".st-key-open_b1 button").tap()
     team.says("发送：开工")
     # gloves tap twice
     team.page.locator(".st-key-send button").dblclick()
     team.says("已收到")
     assert served.desk.events()["kind"].tolist() == ["started", "plan_approved"]
-    assert "第 2 号" in team.page.locator(".cg-got").inner_text()
+    assert "第 2 号" in team.one(".cg-got").inner_text()
 
     team.tap("same_block")
     team.page.get_by_text("完工", exact=True).click()
     team.says("发送：完工")
     taken = f"{datetime.now(CLOCK):%Y:%m:%d %H:%M:%S}"
     shot = photo(place=(here["longitude"], here["latitude"]), taken=taken, offset="+08:00")
-    team.page.locator("input[type=file]").set_input_files(
+    team.one("input[type=file]").set_input_files(
         {"name": "IMG.jpg", "mimeType": "image/jpeg", "buffer": shot}
     )
     team.says("照片已存好（1 张）")
     team.page.get_by_text("日期、说明").click()
-    team.page.locator("textarea").fill(TRICK)
+    team.one("textarea").fill(TRICK)
     team.send()
-    assert team.page.locator(".cg-story img").count() == 1
+    team.one(".cg-story img")
     team.page.reload()
     team.says("已收到")
     assert len(served.desk.events()) == 3
@@ -196,8 +207,7 @@ def test_a_team_reports_with_a_photo_the_county_checks_the_planner_accepts_and_t
 
     city.page.goto(f"{served.base}/ledger?block=b1")
     city.says("实测 1,480 亩")
-    city.page.locator(".cg-table img").wait_for()
-    picture = city.page.locator(".cg-table img")
+    picture = city.one(".cg-table img")
     assert picture.evaluate("i => i.decode().then(() => i.naturalWidth)") > 0
     assert city.page.locator(".cg-flag").count() == 0
     with city.page.expect_download() as download:
