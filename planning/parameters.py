@@ -86,6 +86,8 @@ class Parameters(Model):
     planted_yuan_per_mu_year: Parameter
     turning_yuan_per_m_year: Parameter
     shape_yuan_per_mu_year: Parameter
+    machine_passes_per_year: Parameter
+    machine_yuan_per_h: Parameter
 
     def items(self) -> dict[str, Parameter | Switch]:
         """Name → parameter, in the order of the screen."""

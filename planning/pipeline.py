@@ -23,7 +23,7 @@ from geo.neighbours import Neighbours, field_units, neighbours
 from geo.outlines import outlines
 from geo.plans import Plan
 from geo.schemas import MU_M2
-from planning import quality, tables
+from planning import machines, quality, tables
 from planning.choosing import choose_sites, put_in
 from planning.effort import Effort
 from planning.inputs import Request, inputs_of, known_counties, name_of, read_and_check, together
@@ -170,6 +170,9 @@ def plan_checked(
     measured = found.units(label, parcels.field_unit.to_numpy())
     beside = sides(outline, places(parcels, label), barriers, parameters.beside_m.value)
     blocks, loads = tables.blocks_table(parcels, label, outline, nb, minimum_mu, parameters, beside)
+    lies = layout_table(blocks, beside, parameters.canal_head_m.value).assign(
+        **machines.saved(parcels.geometry.to_numpy(), label, outline, parameters)
+    )
     works = works_table(parcels, blocks, label, dem, parameters)
 
     clock.stage("sites")
@@ -203,7 +206,7 @@ def plan_checked(
         findings=schemas.findings_frame([], parcels.crs),
         barriers=barriers,
         more={
-            "layout": layout_table(blocks, beside, parameters.canal_head_m.value),
+            "layout": lies,
             "hauls": tables.hauls_table(loads, blocks, parcels),
             "units": measured,
             "works": works,
@@ -222,6 +225,7 @@ def plan_checked(
             },
             "crs": _crs_name(parcels.crs),
             "earthwork": dem is not None,
+            "machines": machines.told(lies, blocks),
             "totals": total,
             "counties": each,
         },
