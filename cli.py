@@ -8,16 +8,17 @@ import re
 import shutil
 import socket
 import uuid
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import cli_db
+import cli_explain
 import cli_ledger
 import cli_package
 import cli_people
+import cli_sites
 from geo.errors import ChigaiError
 from planning.effort import Effort
 from ui.terminal import Lang, Screen, guarded, language, print_counties, print_findings, print_stopped
@@ -36,18 +37,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="池改：把小池规划成大池。 Plans the joining of small rice paddies into large ones.",
 )
-
-
-class Format(StrEnum):
-    """What `chigai export` can write."""
-
-    gpkg = "gpkg"
-    shp = "shp"
-    geojson = "geojson"
-    kml = "kml"
-    dxf = "dxf"
-    txt = "txt"
-    xlsx = "xlsx"
 
 
 @app.callback()
@@ -304,21 +293,6 @@ def plan(
     screen.say(f"方案已写入 {out}", f"The plan is in {out}")
 
 
-@app.command()
-@guarded
-def export(
-    ctx: typer.Context,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="方案文件夹 · a plan folder")],
-    fmt: Annotated[Format, typer.Option("--format", help="格式；txt 为界址点 · txt: boundary points")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="写到哪个文件 · where to")],
-) -> None:
-    """导出方案，不含户名等个人信息。 Export a plan, without names or other personal data."""
-    from geo import export as doors
-
-    doors.export(folder, fmt.value, out)
-    ctx.obj.say(f"已导出 {out}", f"Exported to {out}")
-
-
 @app.command(name="app")
 @guarded
 def serve(
@@ -382,10 +356,12 @@ def _adopt(folder: Path, home: Path) -> str:
     return name
 
 
+cli_explain.register(app)
 cli_ledger.register(app)
 cli_db.register(app)
 cli_package.register(app)
 cli_people.register(app)
+cli_sites.register(app)
 
 
 def main() -> None:

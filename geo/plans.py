@@ -104,6 +104,20 @@ def read_more(folder: Path, name: str, filters: Any = None) -> pd.DataFrame | No
         raise _damaged(folder, error) from error
 
 
+def read_part(
+    folder: Path, name: str, *, bbox: tuple[float, float, float, float] | None = None, filters: Any = None
+) -> gpd.GeoDataFrame | None:
+    """Rows of a table with geometry: those in a box (the plan's metres), or that pass filters; None where the plan
+    has no such table. Raises ChigaiError where it cannot be read."""
+    path = Path(folder) / f"{name}.parquet"
+    if not path.exists():
+        return None
+    try:
+        return gpd.read_parquet(path, bbox=bbox, filters=filters)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise _damaged(folder, error) from error
+
+
 def _damaged(folder: Path, error: Exception) -> ChigaiError:
     return ChigaiError(
         f"方案文件不完整或已损坏：{error}",
@@ -139,14 +153,45 @@ def write(plan: Plan, folder: Path, finish: Callable[[], None] | None = None) ->
             pq.write_table(pa.Table.from_pandas(table, preserve_index=False), part / f"{name}.parquet")
         if finish is not None:
             finish()
-        text = json.dumps(plan.meta, ensure_ascii=False, indent=1, sort_keys=False, allow_nan=False)
-        (part / MANIFEST).write_text(text + "\n", "utf-8")
+        _write_meta(plan.meta, part)
         for path in part.iterdir():
             _flush(path)
         _put_in_place(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
+
+
+def derive(source: Path, folder: Path, tables: dict[str, pd.DataFrame], meta: dict[str, Any]) -> Path:
+    """A plan like that in `source` with other tables of these names and another plan.json; whole or not at all.
+
+    `source` stays as it is; it may be `folder` itself, which then is replaced. Raises as `write` does.
+    """
+    source, folder = Path(source), Path(folder)
+    check_target(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        shutil.copytree(source, part)
+        for name, table in tables.items():
+            path = part / f"{name}.parquet"
+            if isinstance(table, gpd.GeoDataFrame):
+                {"blocks": schemas.BLOCKS, "sites": schemas.SITES}[name].validate(table)
+                _write_geo(table, path)
+            else:
+                pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
+        _write_meta(meta, part)
+        for path in part.iterdir():
+            _flush(path)
+        _put_in_place(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def _write_meta(meta: dict[str, Any], folder: Path) -> None:
+    text = json.dumps(meta, ensure_ascii=False, indent=1, sort_keys=False, allow_nan=False)
+    (folder / MANIFEST).write_text(text + "\n", "utf-8")
 
 
 def check_target(folder: Path) -> None:
