@@ -24,13 +24,16 @@ Goal = Literal["floor", "ceiling"]
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked: the floor or the ceiling of each county, and budgets in place of the notice's [yuan].
+    """What is asked of each county, by adcode: its floor in place of its ceiling, another budget than the notice's.
 
-    budgets: by adcode; None as a budget: no limit.
+    budgets [yuan]: None as a budget: no limit.
     """
 
-    goal: Goal = "ceiling"
+    goals: Mapping[str, Goal] = field(default_factory=dict)
     budgets: Mapping[str, float | None] = field(default_factory=dict)
+
+    def goal(self, unit: Unit) -> Goal:
+        return self.goals.get(unit.adcode, "ceiling")
 
     def budget(self, unit: Unit) -> float | None:
         return self.budgets.get(unit.adcode, unit.budget_yuan)
@@ -129,7 +132,8 @@ def _county(
 ) -> tuple[Choice, dict[str, Any]]:
     floor, ceiling = unit.floor_mu or 0.0, unit.ceiling_mu or 0.0
     budget = wish.budget(unit)
-    wanted = ceiling if wish.goal == "ceiling" else floor
+    asked = wish.goal(unit)
+    wanted = ceiling if asked == "ceiling" else floor
     choice = choose(here, wanted, budget, LIMITS[effort])
     reached = choice.area_mu >= wanted * (1 - 1e-9)
     ground_mu = float(here.area_mu[here.possible].sum())
@@ -140,8 +144,9 @@ def _county(
     zh, en = sentence(unit, choice.area_mu, reasons, ways)
     # the bound holds for cost and what is weighed beside it: with the same beside it, no cost is less than this
     bound = max(choice.bound_yuan - (choice.price_yuan - choice.cost_yuan), 0.0)
-    goal = "ceiling" if wish.goal == "ceiling" and reached else "floor"
+    goal = "ceiling" if asked == "ceiling" and reached else "floor"
     return choice, {
+        "goal_asked": asked,
         "goal": goal,
         "goal_mu": ceiling if goal == "ceiling" else floor,
         "chosen_mu": choice.area_mu,
@@ -161,7 +166,7 @@ def _county(
 
 def _nothing_asked(unit: Unit) -> dict[str, Any]:
     return {
-        "goal": None, "goal_mu": None, "chosen_mu": 0.0, "chosen_cost_yuan": 0.0, "cost_bound_yuan": 0.0,
+        "goal_asked": None, "goal": None, "goal_mu": None, "chosen_mu": 0.0, "chosen_cost_yuan": 0.0, "cost_bound_yuan": 0.0,
         "gap": 0.0, "reach_mu": 0.0, "budget_yuan": unit.budget_yuan, "over_budget": False, "shortfall_mu": 0.0,
         "why": {}, "cures": [], "shortfall_zh": "", "shortfall_en": "", "households": 0,
     }  # fmt: skip

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 State = Literal["reached", "within_reach", "short", "no_target", "no_data"]
 STATES: tuple[State, ...] = ("reached", "within_reach", "short", "no_target", "no_data")
-"""reached: sites hold the floor · within_reach: the blocks would, but too many lie in sites that are too
-small · short: neither · no_target: the programme asks nothing · no_data: no parcels of it in the plan."""
+"""reached: sites hold the floor · within_reach: the blocks would, but they lie too scattered for sites, or
+the budget does not reach · short: neither · no_target: the programme asks nothing · no_data: no parcels of it in the plan."""
 
 LOCAL: tzinfo = ZoneInfo("Asia/Shanghai")
 """A deadline ends at 24:00 of this clock."""
@@ -39,7 +39,7 @@ class Unit(Protocol):
 @dataclass(frozen=True)
 class Standing:
     """One county. Areas in mu, money in yuan. compliant_mu: in blocks that meet the minimum; site_mu: the
-    part of it that lies in sites which reach the site minimum; gap_mu: floor − site_mu, not below 0. planned:
+    part of it that lies in sites which reach the site minimum, and cost_yuan what those cost; gap_mu: floor − site_mu, not below 0. planned:
     whether the plan has parcels of it."""
 
     adcode: str
@@ -108,8 +108,9 @@ def _standing(unit: Unit, county: Mapping[str, Any] | None) -> Standing:
         compliant_mu=compliant,
         site_mu=site,
         gap_mu=None if floor is None else max(floor - site, 0.0),
-        cost_yuan=float((county or {}).get("cost_yuan") or 0.0),
-        budget_yuan=unit.budget_yuan,
+        # of the sites chosen; a plan from before sites were chosen tells the cost of all its blocks
+        cost_yuan=float((county or {}).get("chosen_cost_yuan", (county or {}).get("cost_yuan")) or 0.0),
+        budget_yuan=(county or {}).get("budget_yuan", unit.budget_yuan),
         deadline=unit.deadline,
         planned=county is not None,
     )

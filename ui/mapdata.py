@@ -86,13 +86,15 @@ class PlanMap:
 
     @cached_property
     def blocks(self) -> tiles.Layer:
-        """Blocks with their state: site, site_small or below."""
+        """Blocks with their state: site, site_small, spare (in no site) or below (its own minimum)."""
         with self._lock:
             frame = public.with_sides(self._read("blocks"))
             good = set(self._sites.loc[self._sites["meets_minimum"], "site_id"])
             meets = frame["meets_minimum"].to_numpy(bool)
-            frame["state"] = np.where(
-                meets, np.where(frame["site_id"].isin(good), "site", "site_small"), "below"
+            frame["state"] = np.select(
+                [~meets, frame["site_id"].isin(good), frame["site_id"].notna()],
+                ["below", "site", "site_small"],
+                "spare",
             )
             frame["row"] = np.arange(len(frame))
             frame["step_m"] = (frame["elevation_max_m"] - frame["elevation_min_m"]).round(3)
@@ -179,7 +181,7 @@ class PlanMap:
         table = self.blocks.table
         frame = pd.DataFrame({name: table[name] for name in ("county", "area_mu")})
         frame["site"] = table["site_id"].fillna("")
-        frame["rank"] = table["state"].map({"below": 0, "site_small": 1, "site": 2})
+        frame["rank"] = table["state"].map({"below": 0, "spare": 0, "site_small": 1, "site": 2})
         frame["x"] = self.blocks.bounds[:, [0, 2]].mean(axis=1)
         frame["y"] = self.blocks.bounds[:, [1, 3]].mean(axis=1)
         groups = frame.groupby(["county", "site"])

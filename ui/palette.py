@@ -35,8 +35,8 @@ TARGETS: dict[str, Look] = {
         "#56B4E9",
         "lines",
         "◐",
-        "可以达到：大池够，示范点不够大",
-        "within reach: blocks suffice, sites too small",
+        "可以达到：大池够，示范点或预算不够",
+        "within reach: blocks suffice, sites or budget do not",
     ),
     "short": Look("#D55E00", "cross", "○", "不足任务", "short of the target"),
     "no_target": Look("#A9B0B5", "plain", "–", "无任务", "no target"),
@@ -73,6 +73,7 @@ BLOCKS: dict[str, Look] = {
         "#0072B2", "plain", "●", "达标，示范点达到下限", "meets the minimum, in a site large enough"
     ),
     "site_small": Look("#56B4E9", "plain", "◐", "达标，示范点不够大", "meets the minimum, site too small"),
+    "spare": Look("#A9B0B5", "plain", "□", "达标，未选入示范点", "meets the minimum, not chosen for a site"),
     "below": Look("#E69F00", "plain", "○", "已合并，未达单池下限", "joined, below the block minimum"),
 }
 """State of a block."""

@@ -22,9 +22,10 @@ FONT = "simsun.ttc"
 LAYERS = {
     "site": ("大池_达标_BLOCKS", 5),
     "site_small": ("大池_达标_示范点不足_BLOCKS", 4),
+    "spare": ("大池_达标_未选入示范点_BLOCKS", 8),
     "below": ("大池_未达下限_BLOCKS", 30),
 }
-"""State of a block → layer and AutoCAD colour (5 blue, 4 cyan, 30 orange)."""
+"""State of a block → layer and AutoCAD colour (5 blue, 4 cyan, 8 grey, 30 orange)."""
 SITES = ("示范点_SITES", 6)
 LABELS = ("标注_LABELS", 7)
 

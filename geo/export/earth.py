@@ -17,7 +17,9 @@ WGS84 = 4326
 DECIMALS = 8
 """Of a degree: a millimetre."""
 
-COLOURS = {"site": "#0072B2", "site_small": "#56B4E9", "below": "#E69F00", "outline": "#CC79A7"}
+COLOURS = {
+    "site": "#0072B2", "site_small": "#56B4E9", "spare": "#A9B0B5", "below": "#E69F00", "outline": "#CC79A7",
+}  # fmt: skip
 """The colours of the screen (ui.palette), as far as KML needs them."""
 
 _WORDLESS = str.maketrans(

@@ -241,16 +241,20 @@ def random_ids(n: int) -> NDArray[np.str_]:
 
 
 def block_states(blocks: gpd.GeoDataFrame, sites: gpd.GeoDataFrame) -> NDArray[np.object_]:
-    """State of each block: "site" (in a site large enough), "site_small" or "below" (its own minimum)."""
+    """State of each block: "site" (in a site large enough), "site_small", "spare" (in no site) or "below" (its own
+    minimum)."""
     large = set(sites.loc[sites["meets_minimum"], "site_id"])
     compliant = blocks["meets_minimum"].to_numpy(bool)
     in_large = blocks["site_id"].isin(large).to_numpy(bool)
-    return np.select([compliant & in_large, compliant], ["site", "site_small"], "below").astype(object)
+    in_any = blocks["site_id"].notna().to_numpy(bool)
+    states = np.select([~compliant, in_large, in_any], ["below", "site", "site_small"], "spare")
+    return states.astype(object)
 
 
 STATES: dict[str, tuple[str, str]] = {
     "site": ("达标，示范点达到下限", "meets the minimum, in a site large enough"),
     "site_small": ("达标，示范点不够大", "meets the minimum, site too small"),
+    "spare": ("达标，未选入示范点", "meets the minimum, not chosen for a site"),
     "below": ("未达单池下限", "below the block minimum"),
 }
 

@@ -97,7 +97,7 @@ def test_the_overview_answers_with_what_is_missing_by_the_counties_floors(home: 
     assert "2 / 8" in said
     assert f"{counted / sum(floors.values()):.1%}".replace("%", " %") in said
     assert "鸡冠区" in said and "未下达任务" in said
-    assert "大池够，示范点不够大" in said
+    assert "大池够，示范点或预算不够" in said
     assert "方案中没有数据" in said
     assert [e.proto.src for e in at.get("iframe")] == ["/chigai/map/plan/one?lang=zh&view=after"]
 

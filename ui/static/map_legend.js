@@ -33,7 +33,7 @@
     if (on("work")) parts.push(["legend_work", "work", view.cfg.seen.blocks, "", view.cfg.amounts]);
     if (on("sites")) parts.push(["legend_sites", "blocks", ["site", "site_small"], "round"]);
     if (on("blocks"))
-      parts.push(["legend_blocks", "blocks", ["site", "site_small", ...(seen("blocks").includes("below") ? ["below"] : [])]]);
+      parts.push(["legend_blocks", "blocks", ["site", "site_small", ...["spare", "below"].filter((s) => seen("blocks").includes(s))]]);
     if (on("parcels")) parts.push(["legend_parcels", "parcels"]);
     const why = [...new Set([...seen("why"), ...(view.unitGroup && view.unitGroup.getLayers().length ? view.unitKeys : [])])];
     if (why.length) parts.push(["legend_why", "why", why.sort()]);
