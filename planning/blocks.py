@@ -39,9 +39,9 @@ Rows = npt.NDArray[np.integer]
 
 
 KNOBS = {
-    Effort.quick: Knobs(1000, 64, 20_000, False, 1, 0, 0, 0, 0, 0, 24, 100),
-    Effort.normal: Knobs(12_000, 512, 100_000, False, 0, 2, 1, 16, 300, 1, 40, 1000),
-    Effort.best: Knobs(1_000_000, 4096, 1_000_000, True, 3, 5, 2, 28, 10_000, 3, 100, 200_000),
+    Effort.quick: Knobs(800, 64, 20_000, False, 1, 0, 0, 0, 0, 0, 24, 100),
+    Effort.normal: Knobs(9_000, 512, 100_000, False, 0, 2, 1, 0, 0, 0, 40, 1000),
+    Effort.best: Knobs(300_000, 4096, 500_000, False, 3, 5, 3, 24, 3000, 2, 90, 60_000),
 }
 """What each effort may spend on a part."""
 LARGE = 1500
