@@ -22,10 +22,12 @@ Writer = Callable[[Outgoing, Path], None]
 
 @dataclass(frozen=True)
 class Format:
-    """Suffixes that a file of this format may have, the usual one first, and who writes it."""
+    """Suffixes that a file of this format may have, the usual one first, who writes it, and which of a plan's
+    further tables it takes."""
 
     suffixes: tuple[str, ...]
     write: Writer
+    tables: tuple[str, ...] = ()
 
 
 FORMATS: dict[str, Format] = {
@@ -35,7 +37,7 @@ FORMATS: dict[str, Format] = {
     "kml": Format((".kml",), earth.write),
     "dxf": Format((".dxf",), drawing.write),
     "txt": Format((".txt",), boundary_points.write),
-    "xlsx": Format((".xlsx",), workbook.write),
+    "xlsx": Format((".xlsx",), workbook.write, ("hauls", "works")),
 }
 
 _STALE = (".sbn", ".sbx", ".qix", ".fix", ".idm", ".ind")
@@ -61,7 +63,12 @@ def export(folder: Path, fmt: str, out: Path, *, names: bool = False) -> None:
     folder, out = Path(folder), Path(out)
     chosen = _format(fmt)
     _check_place(out, fmt, chosen)
-    tables = outgoing(plans.read(folder), internal=names)
+    plan = plans.read(folder)
+    for name in chosen.tables:
+        table = plans.read_more(folder, name)
+        if table is not None:
+            plan.more[name] = table
+    tables = outgoing(plan, internal=names)
     part = out.parent / f".{out.name}.{uuid.uuid4().hex[:8]}.part"
     try:
         part.mkdir()

@@ -146,6 +146,7 @@ class Outgoing:
     """A plan's tables as they may be handed out; geometry in the plan's CRS.
 
     checks: kind, severity, action, count, area_mu, zh, en. names: county adcode → (zh, en).
+    hauls, works: the tables of those names where they were asked for and the plan has them, parcels named as here.
     """
 
     blocks: gpd.GeoDataFrame
@@ -154,6 +155,8 @@ class Outgoing:
     checks: pd.DataFrame
     meta: dict[str, Any]
     internal: bool
+    hauls: pd.DataFrame | None = None
+    works: pd.DataFrame | None = None
 
     @property
     def label(self) -> tuple[str, str]:
@@ -194,14 +197,20 @@ def outgoing(plan: Plan, internal: bool = False) -> Outgoing:
     operators = blocks["n_operators"].astype("Int64")
     blocks["n_operators"] = operators if internal else operators.mask(operators < FEWEST)
     parcels = _chosen(plan.parcels, INTERNAL_PARCEL_COLUMNS if internal else PARCEL_COLUMNS)
+    hauls = plan.more.get("hauls")
     if not internal:
+        own = parcels["parcel_id"]
         parcels["parcel_id"] = random_ids(len(parcels))
+        if hauls is not None:
+            new = dict(zip(own, parcels["parcel_id"], strict=True))
+            hauls = hauls.assign(**{c: hauls[c].map(new) for c in ("from_parcel", "to_parcel")})
         parcels["reason"] = parcels["reason"].where(
             ~parcels["reason"].isin(["consent", "left_over"]), other=OTHER
         )
         parcels = parcels.sort_values("parcel_id", ignore_index=True)
     sites = _chosen(plan.sites, SITE_COLUMNS)
-    return Outgoing(blocks, sites, parcels, _checks(plan.findings), plan.meta, internal)
+    checks = _checks(plan.findings)
+    return Outgoing(blocks, sites, parcels, checks, plan.meta, internal, hauls, plan.more.get("works"))
 
 
 def with_sides(blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -1,4 +1,4 @@
-"""A workbook (xlsx) of a plan for the office: counties, blocks, sites, what is left, checks, parameters."""
+"""A workbook (xlsx) of a plan for the office: counties, blocks, sites, works, loads, what is left, checks."""
 
 from __future__ import annotations
 
@@ -58,6 +58,10 @@ def write(out: Outgoing, path: Path) -> None:
     pages.add("县级汇总", *_counties(out), notes=[about, *_notes(out)], last_is_sum=True)
     pages.add("大池", *_blocks(out))
     pages.add("示范点", *_sites(out))
+    if out.works is not None:
+        pages.add("工程量", *_works(out.works))
+    if out.hauls is not None:
+        pages.add("运土", *_hauls(out.hauls))
     pages.add("未连片", *_left(out))
     pages.add("检查", *_checks(out))
     pages.add("参数", *_parameters(out.meta))
@@ -185,6 +189,7 @@ def _notes(out: Outgoing) -> list[str]:
     rows = [
         f"坐标系：{crs_name(CRS.from_user_input(out.blocks.crs))}；面积为平面面积，1亩 = 10000/15 m²。",
         "新增插秧面积不是耕地面积；2 m 以下田埂本在水田图斑之内。",
+        f"每张工作表最多 {MOST_ROWS:,} 行；更多的行接在名称后加 2、3……的工作表里。",
     ]
     if not out.meta.get("earthwork", True):
         rows.append("未提供高程，未计土方。")
@@ -238,6 +243,39 @@ def _sites(out: Outgoing) -> tuple[list[Head], list[list[Any]]]:
         ("meets_minimum", "text", 10),
     ]  # fmt: skip
     return _table(out, out.sites, columns)
+
+
+def _works(works: pd.DataFrame) -> tuple[list[Head], list[list[Any]]]:
+    columns = {
+        "block_id": Head("大池编号", "text", 20),
+        "level_cells_m": Head("按栅格的平均高程（m）", "number", 14),
+        "cut_cells_m3": Head("按栅格的挖方（m³）", "number", 14),
+        "fill_cells_m3": Head("按栅格的填方（m³）", "number", 14),
+        "cells": Head("栅格数", "count", 10),
+        "topsoil_m3": Head("剥离并回铺的表土（m³）", "number", 14),
+        "earthwork_yuan": Head("土方费（元）", "number", 12),
+        "topsoil_yuan": Head("表土费（元）", "number", 12),
+        "haul_mean_m": Head("平均运距（m）", "number", 12),
+    }
+    return _further(works, columns)
+
+
+def _hauls(hauls: pd.DataFrame) -> tuple[list[Head], list[list[Any]]]:
+    columns = {
+        "block_id": Head("大池编号", "text", 20),
+        "from_parcel": Head("从小池", "text", 22),
+        "to_parcel": Head("到小池", "text", 22),
+        "volume_m3": Head("土方（m³）", "number", 12),
+        "distance_m": Head("运距（m）", "number", 12),
+    }
+    return _further(hauls, columns)
+
+
+def _further(table: pd.DataFrame, columns: Mapping[str, Head]) -> tuple[list[Head], list[list[Any]]]:
+    """Heads and rows of those columns that the table has."""
+    there = [name for name in columns if name in table]
+    rows = zip(*(table[name].tolist() for name in there), strict=True)
+    return [columns[name] for name in there], [list(r) for r in rows]
 
 
 def _left(out: Outgoing) -> tuple[list[Head], list[list[Any]]]:

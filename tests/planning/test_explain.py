@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import geopandas as gpd
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +16,7 @@ from planning.alternatives import TERMS, Ground, changes
 from planning.blocks import Rules, join
 from planning.cost import Prices, block_cost
 from planning.effort import Effort
+from planning.explain import explain
 from planning.reach import reachable
 from tests.planning.grids import connected, feasible, grid
 
@@ -146,7 +150,7 @@ def test_the_rule_that_forbids_a_change_is_named():
     assert found["join", (0, 1), 0].rule == "maximum"
     assert found["join", (4,), 2].rule == "step"
     assert found["give", (2,), 0].ends
-    assert found["release", (2,), -1].difference.area_m2 == pytest.approx(-6 * MU_M2)
+    assert found["dissolve", (2, 3), -1].difference.area_m2 == pytest.approx(-6 * MU_M2)
 
 
 def test_a_block_that_would_fall_to_pieces_is_no_choice():
@@ -183,3 +187,48 @@ def test_a_large_block_is_split_along_straight_cuts_and_by_level(columns):
         for k in [columns // 2]
     )
     assert all(connected(fields, h) and connected(fields, whole - h) for h in halves)
+
+
+@pytest.fixture(scope="module")
+def some(plan_folder):
+    """Explanations of a few blocks of a planned demo region: the dearest, the largest, single ones."""
+    blocks = gpd.read_parquet(plan_folder / "blocks.parquet")
+    rows = [*blocks.cost_yuan.nlargest(3).index, *blocks.area_mu.nlargest(3).index]
+    rows += blocks.index[blocks.n_parcels == 1][:2].tolist()
+    return {i: explain(plan_folder, i) for i in blocks.block_id[rows]}, blocks.set_index("block_id")
+
+
+def test_what_is_told_of_a_block_is_what_the_plan_says(some):
+    for name, e in some[0].items():
+        row = some[1].loc[name]
+        assert sum(e["cost"].values()) == pytest.approx(row.cost_yuan, abs=1e-6)
+        assert sum(p["area_mu"] for p in e["parcels"]) == pytest.approx(row.parcels_mu)
+        assert len(e["parcels"]) == row.n_parcels
+        moved = sum(w["volume_m3"] for w in e["loads"])
+        assert moved == pytest.approx(row.cut_m3, abs=1e-6)
+        assert e["elevation_max_m"] - e["elevation_min_m"] <= 0.3 + 1e-6
+
+
+def test_the_plan_rebuilt_from_its_folder_has_the_same_blocks_and_prefers_them(some):
+    for e in some[0].values():
+        assert all(c["gain_yuan"] <= 1.0 for c in e["next_best"]) == (e["better"] == 0)
+        for c in e["next_best"]:
+            assert sum(c["cost"].values()) == pytest.approx(c["cost_yuan"], abs=1e-3)
+    assert sum(e["better"] == 0 for e in some[0].values()) >= len(some[0]) - 1
+
+
+def test_a_rule_that_stops_something_says_so_in_both_languages(some):
+    for e in some[0].values():
+        assert {"step", "maximum", "minimum"} <= {r["rule"] for r in e["rules"]}
+        for r in e["rules"]:
+            assert r["binds"] == (r["stops"] > 0) == (str(r["stops"]) in r["zh"].split("，")[-1])
+
+
+def test_nobody_is_named(some, plan_folder):
+    parcels = gpd.read_parquet(plan_folder / "parcels.parquet")
+    people = set(parcels.operator.dropna())
+    said = json.dumps([*some[0].values()], ensure_ascii=False, default=str)
+    assert people and not [p for p in people if json.dumps(p, ensure_ascii=False) in said]
+    assert all(
+        isinstance(e["n_operators"], int) and "operator" not in e["parcels"][0] for e in some[0].values()
+    )

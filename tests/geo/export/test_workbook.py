@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geo import plans
 from geo.export import export, workbook
 from geo.export.public import outgoing
 from geo.export.workbook import guarded
@@ -143,3 +146,58 @@ def test_an_internal_workbook_says_so_on_every_page(by_hand: Any, tmp_path: Path
     table = rows(book["未连片"])
     assert {r["小池编号"] for r in table} <= set(by_hand.plan.parcels["parcel_id"])
     assert "农户未同意" in {r["未连片原因"] for r in table}
+
+
+@pytest.fixture(scope="module")
+def moved(by_hand: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Any, openpyxl.Workbook]:
+    """Loads and works as a plan has them, the loads between dangerous and personal names; and the book of it."""
+    parcels, block = by_hand.plan.parcels, by_hand.plan.blocks.block_id.iloc[0]
+    ids = parcels.parcel_id.tolist()
+    hauls = pd.DataFrame(
+        {
+            "block_id": ["=1+1", block],
+            "from_parcel": ids[:2],
+            "to_parcel": ids[1:3],
+            "volume_m3": [12.5, 7.25],
+            "distance_m": [30.0, 41.0],
+        }
+    )
+    works = pd.DataFrame({"block_id": [block], "cut_cells_m3": [20.0], "cells": [9], "haul_mean_m": [35.0]})
+    folder = tmp_path_factory.mktemp("moved") / "plan"
+    plans.write(replace(by_hand.plan, more={"hauls": hauls, "works": works}), folder)
+    out = folder.with_name("plan.xlsx")
+    export(folder, "xlsx", out)
+    return folder, hauls, openpyxl.load_workbook(out)
+
+
+def test_the_loads_and_the_works_have_sheets_where_the_plan_has_them(moved: Any) -> None:
+    _, hauls, book = moved
+    assert book.sheetnames == ["县级汇总", "大池", "示范点", "工程量", "运土", "未连片", "检查", "参数"]
+    loads = rows(book["运土"])
+    assert [r["土方（m³）"] for r in loads] == hauls.volume_m3.tolist()
+    assert [r["运距（m）"] for r in loads] == hauls.distance_m.tolist()
+    (works,) = rows(book["工程量"])
+    assert (works["按栅格的挖方（m³）"], works["栅格数"], works["平均运距（m）"]) == (20.0, 9, 35.0)
+
+
+def test_loads_name_parcels_by_the_ids_of_the_same_export_and_run_no_formula(moved: Any) -> None:
+    folder, hauls, book = moved
+    loads = rows(book["运土"])
+    assert loads[0]["大池编号"] == "'=1+1"
+    # what is taken from a parcel and what another load brings to it carry one name
+    assert loads[0]["到小池"] == loads[1]["从小池"] and loads[0]["到小池"].startswith("P")
+    assert not {r["从小池"] for r in loads} & set(hauls.from_parcel)
+    inside = folder.with_name("internal.xlsx")
+    export(folder, "xlsx", inside, names=True)
+    named = rows(openpyxl.load_workbook(inside)["运土"])
+    assert [r["从小池"].lstrip("'") for r in named] == hauls.from_parcel.tolist()
+
+
+def test_more_loads_than_a_sheet_takes_go_on_in_the_next(moved: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = moved[0]
+    monkeypatch.setattr(workbook, "MOST_ROWS", 1)
+    out = folder.with_name("long.xlsx")
+    export(folder, "xlsx", out)
+    book = openpyxl.load_workbook(out)
+    assert {"运土", "运土2"} <= set(book.sheetnames)
+    assert any("每张工作表最多 1 行" in str(c.value) for row in book["县级汇总"].iter_rows() for c in row)
