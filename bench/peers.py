@@ -13,7 +13,7 @@ import argparse
 import hashlib
 import math
 import os
-import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -217,25 +217,22 @@ def run(
     if method in CHIGAI or not (answer.exists() or refusal.exists()):
         answer.unlink(missing_ok=True)
         command = [python, "-m", "bench.peer", method, str(instance), str(answer), str(limit_s)]
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(
             command, cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, check=False
         )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         if done.returncode != 0:
-            spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-            refusal.write_text(_reason(spent, limit_s, done.stderr.decode(errors="replace")))
+            refusal.write_text(_reason(done.returncode, limit_s, done.stderr.decode(errors="replace")))
     if not answer.exists():
         return Run(method, None, math.nan, math.nan, refusal.read_text())
     with np.load(answer) as file:
         return Run(method, score(it, file["labels"], rules), float(file["cpu_s"]), float(file["peak_mb"]))
 
 
-def _reason(spent_s: float, limit_s: float, told: str) -> str:
-    if spent_s >= 0.99 * limit_s:
+def _reason(code: int, limit_s: float, told: str) -> str:
+    if code == -signal.SIGXCPU:
         return f"over {limit_s:.0f} CPU s"
-    last = told.strip().splitlines()[-1] if told.strip() else "ended without a word"
-    return f"failed after {spent_s:.0f} CPU s: {last[:80]}"
+    lines = told.strip().splitlines()
+    return f"failed ({code}): {lines[-1][:80] if lines else 'ended without a word'}"
 
 
 HEAD = (
