@@ -88,8 +88,8 @@ def change(c: Mapping[str, Any], block_id: str) -> Pair:
     zh += "：" + ("费用相同" if money == 0 else f"费用{'多' if money > 0 else '省'} {abs(money):,} 元")
     en += ": " + ("the same cost" if money == 0 else f"{abs(money):,} yuan {'more' if money > 0 else 'less'}")
     if len(parts) > 1:
-        zh += _inside("（", "，", "）", [f"{t[0]} {y:+,}" for t, y in parts])
-        en += _inside(" (", ", ", ")", [f"{t[1]} {y:+,}" for t, y in parts])
+        zh += _inside("（", "，", "）", [f"{t[0]} {_signed(y)}" for t, y in parts])
+        en += _inside(" (", ", ", ")", [f"{t[1]} {_signed(y)}" for t, y in parts])
     if abs(area) < 0.005:
         return f"{zh}，达标面积不变", f"{en}, the same area in blocks"
     more = area > 0
@@ -138,6 +138,10 @@ def _doing(c: Mapping[str, Any]) -> Pair:
         "dissolve": ("不合并，维持原状", "leave all its parcels as they are"),
     }
     return said[c["kind"]]
+
+
+def _signed(yuan: int) -> str:
+    return f"{yuan:+,}".replace("-", "−")
 
 
 def _count(n: int, what: str) -> str:

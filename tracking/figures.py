@@ -11,7 +11,8 @@ import pandas as pd
 
 from geo import plans
 
-COST_PARTS = ("earthwork", "shape", "operators", "other")
+COST_PARTS = ("earthwork", "ridges", "shape", "operators", "other")
+"""ridges: those that are kept; they count in the plan's choice and not in its cost."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def joining(folder: Path) -> Joining:
         cut_m3=cut,
         cut_per_mu=cut / area if area else 0.0,
         cost_yuan=float(totals["cost_yuan"]),
-        cost=cost_parts(blocks, meta["parameters"], float(totals["cost_yuan"])),
+        cost=cost_parts(blocks, meta["parameters"], float(totals["cost_yuan"]))
+        | ({"ridges": float(totals["ridge_kept_yuan"])} if "ridge_kept_yuan" in totals else {}),
         stopped=dict(sorted(totals.get("stopped", {}).items(), key=lambda item: -item[1])),
     )
 

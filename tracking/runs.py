@@ -9,6 +9,7 @@ from typing import Any
 
 from geo import checking
 from planning import pipeline
+from planning.effort import Effort
 from planning.inputs import Request, read_and_check
 from tracking import files
 from tracking.jobs import Progress, Work
@@ -61,7 +62,7 @@ def check(request: dict[str, Any], home: Path, job_id: str, progress: Progress) 
 
 
 def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
-    """Plan checked parcels. request: parcels (their id), programme, overrides {parameter: value}, seed."""
+    """Plan checked parcels. request: parcels (their id), programme, overrides {parameter: value}, seed, effort."""
     given = files.manifest(home, request["parcels"])["request"]
     asked = pipeline.Request(
         source=files.source(given["source"], home),
@@ -70,6 +71,7 @@ def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -
         programme=request.get("programme", "jixi-2020-8"),
         overrides=dict(request.get("overrides", {})),
         seed=int(request.get("seed", 1)),
+        effort=Effort(request.get("effort", Effort.normal)),
     )
     made = home / "jobs" / job_id / "out" / job_id
     made.parent.mkdir(parents=True, exist_ok=True)

@@ -6,18 +6,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import altair as alt
-import pandas as pd
 import streamlit as st
 
 from geo import export
 from planning.parameters import Switch
 from tracking import figures
-from ui import maps, numbers, palette, parts, plan_form, progress, safe
+from ui import maps, numbers, parts, plan_answer, plan_bars, plan_block, plan_form, plan_sites, progress, safe
 from ui.parts import Column
 
 MAP_HEIGHT = 560
-BAR = ["name", "value", "label", "colour", "more"]
 VIEWS: tuple[maps.View, ...] = ("before_after", "after", "before")
 # format of geo.export → suffix of the file that is handed out
 FORMATS = {
@@ -68,6 +65,7 @@ def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
             st.switch_page("overview.py")
     meta = by_id[chosen]
     folder = ctx.home / "plans" / chosen
+    plan_answer.cheaper(ctx, meta)
     j = _joining(str(folder), meta["created"])
     _figures(ctx, j, meta)
     parts.heading(t("plan.map"), t("plan.map_note"))
@@ -83,13 +81,16 @@ def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
     county = st.session_state.get("kept_county") or None
     url = maps.plan_map_url(chosen, lang, view=view, county=county, close=True)
     st.iframe(url, height=MAP_HEIGHT, alt=t("plan.map"))
+    plan_block.show(ctx, folder, meta)
     left, right = st.columns(2, gap="large")
     with left:
         parts.heading(t("plan.why"), t("plan.why_note"))
-        _why(ctx, j)
+        plan_bars.why(ctx, j)
     with right:
         parts.heading(t("plan.money"), t("plan.money_note"))
-        _money(ctx, j)
+        plan_bars.money(ctx, j)
+    plan_answer.quality(ctx, meta)
+    plan_sites.show(ctx, folder, meta)
     parts.heading(t("plan.by_county"))
     _by_county(ctx, meta)
     if ctx.desk.may("export"):
@@ -154,51 +155,6 @@ def _figures(ctx: parts.Context, j: figures.Joining, meta: dict[str, Any]) -> No
             ),
         ]
     )
-
-
-def _bars(frame: pd.DataFrame) -> None:
-    """Horizontal bars, longest first, each with its figure; frame: BAR, `more` on hovering."""
-    top = float(frame["value"].max()) * 1.7  # the longest bar leaves room for its figure on a phone
-    base = alt.Chart(frame).encode(
-        y=alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False)),
-        x=alt.X("value:Q", scale=alt.Scale(domain=[0, top]), axis=None),
-        tooltip=[alt.Tooltip("label:N", title=" "), alt.Tooltip("more:N", title=" ")],
-    )
-    marks = base.mark_bar(cornerRadiusEnd=3, height=18).encode(color=alt.Color("colour:N", scale=None))
-    words = base.mark_text(align="left", dx=6, color="#1B2733", fontSize=13).encode(text="label:N")
-    st.altair_chart((marks + words).properties(height=alt.Step(34)).configure_axis(labelFontSize=13))
-
-
-def _why(ctx: parts.Context, j: figures.Joining) -> None:
-    """Area in no compliant block, by reason."""
-    stopped = {reason: mu for reason, mu in j.stopped.items() if mu > 0}
-    if not stopped:
-        st.caption(ctx.t("plan.why_nothing"))
-        return
-    rows = [
-        (
-            ctx.t(f"reason.{r}"),
-            mu,
-            numbers.mu(mu, ctx.lang),
-            palette.REASONS[r].colour,
-            palette.REASONS[r].name(ctx.lang),
-        )
-        for r, mu in stopped.items()
-    ]
-    _bars(pd.DataFrame(rows, columns=BAR))
-
-
-def _money(ctx: parts.Context, j: figures.Joining) -> None:
-    """What the cost is made of."""
-    spent = {part: yuan for part, yuan in j.cost.items() if yuan > 0}
-    if not spent:
-        st.caption(ctx.t("plan.money_nothing"))
-        return
-    rows = [
-        (ctx.t(f"plan.cost_{part}"), yuan, numbers.money(yuan, ctx.lang), "#0067A3", "")
-        for part, yuan in sorted(spent.items(), key=lambda item: -item[1])
-    ]
-    _bars(pd.DataFrame(rows, columns=BAR))
 
 
 def _by_county(ctx: parts.Context, meta: dict[str, Any]) -> None:

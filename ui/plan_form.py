@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from planning.effort import Effort
 from planning.parameters import Parameter, Switch
 from tracking import files
 from ui import parts, progress, safe
@@ -34,7 +35,16 @@ def show(ctx: parts.Context) -> None:
         parts.notice("warn", safe.text(t("plan.no_dem")))
     with st.form("parameters", border=False):
         values = _parameters(ctx)
-        left, right = st.columns([1, 3], vertical_alignment="bottom")
+        first, left, right = st.columns([1, 1, 2], vertical_alignment="bottom")
+        with first:
+            effort = parts.option(
+                t("plan.effort"),
+                list(Effort),
+                key="effort",
+                index=list(Effort).index(Effort.normal),
+                format_func=lambda e: t(f"plan.effort_{e}"),
+                help=t("plan.effort_help"),
+            )
         with left:
             seed = st.number_input(t("plan.seed"), 0, 2**31 - 1, 1, help=t("plan.seed_help"), key="seed")
         with right:
@@ -49,6 +59,7 @@ def show(ctx: parts.Context) -> None:
             "programme": ctx.programme.id,
             "overrides": overrides,
             "seed": int(seed),
+            "effort": str(effort or Effort.normal),
         }
         st.session_state.pop("plan_wanted", None)
         progress.start(ctx, "plan", request)

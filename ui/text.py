@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ui import text_field, text_ledger, text_people, text_targets
+from ui import text_field, text_ledger, text_people, text_plan, text_targets
 
 LANGUAGES = ("zh", "en")
 
@@ -18,6 +18,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "language.en": ("English", "English"),
     "unit.mu": ("亩", "mu"),
     "unit.m3": ("m³", "m³"),
+    "unit.m": ("m", "m"),
+    "unit.yuan": ("元", "yuan"),
     "unit.money": ("万元", "k yuan"),
     "unit.fields": ("块", "fields"),
     "error.cure": ("处理办法：{cure}", "What to do: {cure}"),
@@ -274,7 +276,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reason.left_over": ("邻池另有组合", "left over"),
     "plan.why_nothing": ("全部面积都在达标的大池里。", "All area lies in blocks that meet the minimum."),
     "plan.money": ("费用构成", "What the cost is made of"),
-    "plan.money_note": ("按方案的单价计算。", "By the plan's own prices."),
+    "plan.money_note": ("按方案的单价计算。保留的田埂是占地和机耕的代价，参与选优，不计入方案费用。", "By the plan's own prices. Ridges kept are a price in land and machine time: they count in the choice, not in the plan's cost."),
     "plan.money_nothing": ("没有费用。", "No cost."),
     "plan.cost_earthwork": ("土方", "Earthwork"),
     "plan.cost_shape": ("形状不规则", "Irregular shape"),
@@ -317,7 +319,7 @@ TEXTS: dict[str, tuple[str, str]] = {
 # fmt: on
 TEXTS |= text_targets.TEXTS
 TEXTS |= text_people.TEXTS
-TEXTS |= text_field.TEXTS | text_ledger.TEXTS
+TEXTS |= text_field.TEXTS | text_ledger.TEXTS | text_plan.TEXTS
 
 
 @dataclass(frozen=True)

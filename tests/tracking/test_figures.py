@@ -24,7 +24,9 @@ def test_before_and_after_agree_with_the_plans_tables(plan_folder: Path) -> None
 def test_the_cost_is_the_sum_of_its_parts(plan_folder: Path) -> None:
     j = figures.joining(plan_folder)
     assert set(j.cost) == set(figures.COST_PARTS)
-    assert sum(j.cost.values()) == pytest.approx(j.cost_yuan)
+    # ridges that stay are a price beside the plan's cost
+    assert sum(j.cost.values()) - j.cost["ridges"] == pytest.approx(j.cost_yuan)
+    assert j.cost["ridges"] == plans.read_meta(plan_folder)["totals"]["ridge_kept_yuan"] > 0
     assert j.cost["other"] == 0 and plans.read(plan_folder).blocks.n_parcels.min() == 1
     assert j.cost["earthwork"] == pytest.approx(
         plans.read_meta(plan_folder)["parameters"]["earthwork_yuan_per_m3"] * j.cut_m3

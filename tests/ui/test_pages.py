@@ -250,6 +250,7 @@ def test_the_parameters_carry_unit_source_and_doubt_and_only_changes_are_sent(
             "programme": "jixi-2020-8",
             "overrides": {"max_mu": 40.0},
             "seed": 1,
+            "effort": "normal",
         }
     ]
     assert "方案计算排队中" in words(sound(at))
