@@ -73,6 +73,7 @@ class Parameters(Model):
     beside_m: Parameter
     level_by_canal: Switch
     canal_head_m: Parameter
+    straighten: Switch
     same_village: Switch
     ridge_width_m: Parameter
     earthwork_yuan_per_m3: Parameter

@@ -30,6 +30,7 @@ from planning.inputs import Request, inputs_of, known_counties, name_of, read_an
 from planning.joining import joined
 from planning.layout import layout_table, places, sides
 from planning.programme import Parameters, Programme, load
+from planning.straight import straighten
 from planning.works import works_table
 
 __all__ = ["STAGES", "Request", "block_minimums", "plan_checked", "run"]
@@ -168,6 +169,7 @@ def plan_checked(
     label, outline = _large_enough(label, outline, minimum_mu)
     why[(label < 0) & (why == None)] = "left_over"  # noqa: E711 — elementwise
     measured = found.units(label, parcels.field_unit.to_numpy())
+    outline, crooked = straighten(parcels, outline, label, nb, fenced, angle, barriers, parameters)
     beside = sides(outline, places(parcels, label), barriers, parameters.beside_m.value)
     blocks, loads = tables.blocks_table(parcels, label, outline, nb, minimum_mu, parameters, beside)
     lies = layout_table(blocks, beside, parameters.canal_head_m.value).assign(
@@ -207,6 +209,7 @@ def plan_checked(
         barriers=barriers,
         more={
             "layout": lies,
+            "straight": crooked.assign(block_id=blocks.block_id.to_numpy()[crooked.block]).drop(columns="block"),
             "hauls": tables.hauls_table(loads, blocks, parcels),
             "units": measured,
             "works": works,

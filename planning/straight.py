@@ -3,7 +3,8 @@
 The ground of both blocks and of the ridge between them is cut by two parallel lines: one leaves the first block its
 area on one side, the other leaves the second block its area on the other, and the ridge keeps its ground in between.
 So nothing is taken from parcels outside, no barrier is crossed, what each household brought in is what it has a share
-of, and every block is as large as it was. A cut is made only where both blocks become more rectangular or stay so.
+of, and every block is as large as it was. A cut is made only where neither block becomes less rectangular and what the
+better shape is worth is more than the earth that it costs: land given lies at the level that it has.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ import shapely
 
 from geo.frames import rectangularity
 from geo.neighbours import Neighbours
-from planning.cost import levelling
+from geo.schemas import MU_M2
+from planning.cost import Prices, levelling
+from planning.parameters import Parameters
+from planning.tables import prices
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
@@ -28,6 +32,9 @@ Bools = npt.NDArray[np.bool_]
 Shapes = npt.NDArray[np.object_]
 
 ROUNDS = 3
+CROOKED_M = 1.0
+"""A ridge whose middle keeps this near a line is straight already."""
+ALIKE_RAD = 0.02
 WORTH = 0.005
 """Rise of the two blocks' mean rectangularity below which a side is left as it is."""
 SPECK_M2 = 1.0
@@ -37,7 +44,7 @@ REACH_M = 1e-3
 """Ridges are carried this far into the parcels beside them, so that all is one piece."""
 
 COLUMNS: dict[str, Any] = {
-    "block_id": "str", "rectangularity_before": float, "rectangularity_after": float, "taken_m2": float,
+    "block": np.int64, "rectangularity_before": float, "rectangularity_after": float, "taken_m2": float,
     "cut_m3": float,
 }  # fmt: skip
 
@@ -47,7 +54,7 @@ class Ground:
     """What straightening may not break, by parcel: its shape, block (-1 none), level m (NaN unknown) and group.
 
     group: parcels whose land may not be mixed differ in it (county, irrigation district, village where asked).
-    step_m: highest difference of level inside a block. walls: fixed barriers.
+    step_m: highest difference of level inside a block. walls: fixed barriers. prices: of earth and shape.
     """
 
     parcels: Shapes
@@ -56,6 +63,7 @@ class Ground:
     group: Ints
     step_m: float
     walls: Shapes
+    prices: Prices
 
 
 def straightened(outline: Shapes, ground: Ground, nb: Neighbours, fenced: Bools, angle: Floats) -> Shapes:
@@ -65,8 +73,14 @@ def straightened(outline: Shapes, ground: Ground, nb: Neighbours, fenced: Bools,
     barrier parts; angle: float64[blocks], direction of the sides of the block's field unit, radians.
     """
     work = _Work(outline.copy(), ground, nb, fenced, angle)
+    crooked = [border for border in work.borders() if work.is_crooked(border[2])]
+    moved = np.ones(len(outline), bool)
     for _ in range(ROUNDS):
-        if not sum([work.cut(a, b, pairs) for a, b, pairs in work.borders()]):
+        before, moved = moved, np.zeros(len(outline), bool)
+        for a, b, pairs in crooked:
+            if (before[a] or before[b] or moved[a] or moved[b]) and work.cut(a, b, pairs):
+                moved[[a, b]] = True
+        if not moved.any():
             break
     return work.outline
 
@@ -105,14 +119,24 @@ class _Work:
             if not shut[k] and self._group[one] == self._group[two]:
                 yield one, two, pairs[k]
 
+    def _quads(self, pairs: Ints) -> Floats:
+        return np.concatenate([self.nb.quads[self._first[p] : self._first[p + 1]] for p in pairs])
+
+    def is_crooked(self, pairs: Ints) -> bool:
+        """Whether the ridge between two blocks runs off the line through its middle."""
+        middle = self._quads(pairs).mean(axis=1)
+        spread = np.linalg.svd(middle - middle.mean(axis=0), full_matrices=False)[2][-1]
+        return bool(len(middle) > 1 and np.ptp((middle - middle.mean(axis=0)) @ spread) > CROOKED_M)
+
     def cut(self, a: int, b: int, pairs: Ints) -> bool:
         """Straighten the side between blocks a and b; whether that was done."""
         old = self.outline[[a, b]]
         shape, area = rectangularity(old), shapely.area(old)
         if shape.min() > 1 - WORTH:
             return False
-        quads = np.concatenate([self.nb.quads[self._first[p] : self._first[p + 1]] for p in pairs])
-        ridge = shapely.buffer(shapely.convex_hull(shapely.multipoints(quads)), REACH_M, join_style="mitre")
+        ridge = shapely.buffer(
+            shapely.convex_hull(shapely.multipoints(self._quads(pairs))), REACH_M, join_style="mitre"
+        )
         if self._walls.query(ridge, predicate="intersects").size:
             return False
         whole = shapely.union_all([*old, *ridge])
@@ -124,26 +148,38 @@ class _Work:
         whole = shapely.difference(whole, shapely.union_all(kept))
         if whole.geom_type != "Polygon" or not whole.is_valid or whole.area < area.sum():
             return False
-        best, found = WORTH, None
+        ways = []
         for theta in self._directions(a, b, old, whole):
             parts = _parted(whole, theta, old, area)
-            if parts is None:
-                continue
-            now = rectangularity(parts)
-            rise = float(((now - shape) * area).sum() / area.sum())
-            if rise > best and (now >= shape - 1e-9).all() and self._allowed(parts, (a, b), rows):
-                best, found = rise, parts
-        if found is None:
-            return False
-        self.outline[[a, b]] = found
-        return True
+            if parts is not None and ((now := rectangularity(parts)) >= shape - 1e-9).all():
+                ways.append((float(((now - shape) * area).sum()), parts))
+        for rise_m2, parts in sorted(ways, key=lambda way: -way[0]):
+            if rise_m2 <= WORTH * area.sum():
+                return False
+            earth = self._earth(parts, rows) - self._earth(old, rows)
+            worth = self.ground.prices.shape_yuan_per_mu * rise_m2 / MU_M2
+            if worth > self.ground.prices.earthwork_yuan_per_m3 * earth and self._allowed(
+                parts, (a, b), rows
+            ):
+                self.outline[[a, b]] = parts
+                return True
+        return False
+
+    def _earth(self, parts: Shapes, rows: Ints) -> float:
+        """Cut of the two blocks, m³, from the land of the parcels that lies in each."""
+        z = self.ground.elevation_m[rows]
+        rows, z = rows[np.isfinite(z)], z[np.isfinite(z)]
+        piece = shapely.area(shapely.intersection(self.ground.parcels[rows], parts[:, None]))
+        of = np.repeat([0, 1], len(rows))
+        return float(levelling(piece.ravel(), np.tile(z, 2), of, 2)[1].sum())
 
     def _directions(self, a: int, b: int, old: Shapes, whole: shapely.Polygon) -> Floats:
         """Directions that the new side might have: of the unit, of both blocks' rectangles and of the whole's."""
         corner = shapely.get_coordinates(shapely.oriented_envelope(np.array([*old, whole]))).reshape(-1, 5, 2)
         side = corner[:, 1] - corner[:, 0]
         turns = np.concatenate([self.angle[[a]], np.arctan2(side[:, 1], side[:, 0])])
-        return np.unique(np.round(np.concatenate([turns, turns + np.pi / 2]) % np.pi, 3))
+        turned = np.concatenate([turns, turns + np.pi / 2]) % np.pi
+        return turned[np.unique((turned / ALIKE_RAD).astype(int), return_index=True)[1]]
 
     def _allowed(self, parts: Shapes, blocks: tuple[int, int], rows: Ints) -> bool:
         """Whether each part keeps the step of levels inside a block with what it takes from its neighbours."""
@@ -215,12 +251,46 @@ def _offset(start: Floats, stop: Floats, sign: float, area: float) -> float:
     return float(at[k] + np.clip(share, 0, 1) * (at[k + 1] - at[k]))
 
 
-def straight_table(
-    before: Shapes, after: Shapes, ground: Ground, block_id: npt.NDArray[np.object_]
-) -> pd.DataFrame:
+def straighten(
+    parcels: gpd.GeoDataFrame,
+    outline: Shapes,
+    label: Ints,
+    nb: Neighbours,
+    fenced: Bools,
+    angle: Floats,
+    barriers: gpd.GeoDataFrame | None,
+    parameters: Parameters,
+) -> tuple[Shapes, pd.DataFrame]:
+    """The outlines as the programme wants them, and what was straightened (straight_table): nothing where it is off.
+
+    angle: float64[parcels], direction of each parcel's field unit.
+    """
+    if not parameters.straighten.value:
+        return outline, pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+    walls = (
+        np.empty(0, object) if barriers is None else barriers.geometry[barriers.fixed.astype(bool)].to_numpy()
+    )
+    columns = ["county", "irrigation_district", *(["village"] if parameters.same_village.value else [])]
+    group = pd.factorize(pd.MultiIndex.from_frame(parcels[columns].astype("str")))[0]
+    ground = Ground(
+        parcels.geometry.to_numpy(),
+        label,
+        parcels.elevation_m.to_numpy(float),
+        group,
+        parameters.max_step_m.value,
+        walls,
+        prices(parameters, True),
+    )
+    of_block = np.zeros(len(outline))
+    of_block[label[label >= 0]] = angle[label >= 0]
+    after = straightened(outline, ground, nb, fenced, of_block)
+    return after, straight_table(outline, after, ground)
+
+
+def straight_table(before: Shapes, after: Shapes, ground: Ground) -> pd.DataFrame:
     """One row a block whose outline changed.
 
-    block_id · rectangularity_before, rectangularity_after · taken_m2: land of other blocks' parcels in it, as much
+    block: its number · rectangularity_before, rectangularity_after · taken_m2: land of other blocks' parcels in it, as much
     as it gave · cut_m3: of the block as straightened, its level from the land that now lies in it.
     """
     changed = np.flatnonzero(~shapely.equals_exact(before, after))
@@ -231,16 +301,10 @@ def straight_table(
     _, cut = levelling(piece, ground.elevation_m[row], block.astype(np.int64), len(changed))
     return pd.DataFrame(
         {
-            "block_id": block_id[changed],
+            "block": changed,
             "rectangularity_before": rectangularity(before[changed]),
             "rectangularity_after": rectangularity(after[changed]),
             "taken_m2": taken,
             "cut_m3": cut,
         }
     ).astype(COLUMNS)
-
-
-def groups(parcels: gpd.GeoDataFrame, same_village: bool) -> npt.NDArray[np.int64]:
-    """A number for each county and irrigation district, and village where blocks keep to one: int64[parcels]."""
-    columns = ["county", "irrigation_district", *(["village"] if same_village else [])]
-    return pd.factorize(pd.MultiIndex.from_frame(parcels[columns].astype("str")))[0].astype(np.int64)
