@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
 import zipfile
@@ -133,3 +134,20 @@ def test_geojson_lies_where_the_plan_lies(by_hand: Any, tmp_path: Path) -> None:
     back = read.to_crs(4553).geometry
     # seven decimals of a degree: a centimetre
     assert (back.hausdorff_distance(by_hand.plan.blocks.geometry, align=False) < 0.02).all()
+
+
+def test_an_unknown_side_stays_unknown_in_every_format(by_hand: Any, tmp_path: Path) -> None:
+    export(by_hand.folder, "gpkg", tmp_path / "a.gpkg")
+    told = pyogrio.read_dataframe(tmp_path / "a.gpkg", layer="blocks", use_arrow=True)["has_inlet"]
+    assert [None if pd.isna(v) else bool(v) for v in told] == [True, False, None, None]
+    export(by_hand.folder, "shp", tmp_path / "b.shp")
+    short = gpd.read_file(tmp_path / "b.shp")["HAS_INLET"]
+    assert [None if np.isnan(v) else int(v) for v in short] == [1, 0, None, None]
+
+
+def test_a_plan_of_a_version_without_sides_is_exported_without_a_word_about_them(by_hand: Any) -> None:
+    older = dataclasses.replace(
+        by_hand.plan, blocks=by_hand.plan.blocks.drop(columns=["has_inlet", "has_outlet"])
+    )
+    blocks = outgoing(older).blocks
+    assert blocks.has_inlet.isna().all() and blocks.has_outlet.isna().all()

@@ -29,6 +29,15 @@ def test_barriers_of_any_file_keep_what_they_say(tmp_path: Path) -> None:
     assert [f.kind for f in notes] == ["barrier_kind_unknown"]
 
 
+def test_the_water_level_of_a_canal_is_read_where_it_is_given(tmp_path: Path) -> None:
+    lines = [shapely.LineString([(5e5, 5e6 + i), (500_100, 5e6 + i)]) for i in range(2)]
+    frame = gpd.GeoDataFrame({"类型": ["农渠", "斗渠"], "水位": [61.35, None]}, geometry=lines, crs=4553)
+    frame.to_file(tmp_path / "a.gpkg")
+    found, _ = read_barriers(Source(tmp_path / "a.gpkg"), CRS.from_epsg(4553))
+    assert found["water_level_m"].iloc[0] == 61.35
+    assert found["water_level_m"].isna().tolist() == [False, True]
+
+
 def test_barriers_of_chigai_s_own_table_are_read_as_written(tmp_path: Path) -> None:
     frame = gpd.GeoDataFrame(
         {"kind": ["ditch", "road"], "fixed": [True, False], "width_m": [1.0, 4.0]},
