@@ -130,6 +130,7 @@ def _draw_plan(data: mapdata.PlanMap, plan_id: str, lang: str, view: View, setti
         "title": data.meta.get("programme", {}).get(named, ""),
         "footprint": json.loads(data.footprint),
         "unit": "parcels",
+        "why": f"/plan?lang={lang}&plan={quote(plan_id, safe='')}&block=",
         "counties": _counties(data, lang),
         "places": [
             {

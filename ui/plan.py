@@ -66,6 +66,10 @@ def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
     meta = by_id[chosen]
     folder = ctx.home / "plans" / chosen
     plan_answer.cheaper(ctx, meta)
+    # whoever comes by a link to a block, as the map's cards have it, sees the block first
+    block_first = st.session_state.setdefault("block_first", "block" in st.query_params)
+    if block_first:
+        plan_block.show(ctx, folder, meta)
     j = _joining(str(folder), meta["created"])
     _figures(ctx, j, meta)
     parts.heading(t("plan.map"), t("plan.map_note"))
@@ -81,7 +85,8 @@ def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
     county = st.session_state.get("kept_county") or None
     url = maps.plan_map_url(chosen, lang, view=view, county=county, close=True)
     st.iframe(url, height=MAP_HEIGHT, alt=t("plan.map"))
-    plan_block.show(ctx, folder, meta)
+    if not block_first:
+        plan_block.show(ctx, folder, meta)
     left, right = st.columns(2, gap="large")
     with left:
         parts.heading(t("plan.why"), t("plan.why_note"))

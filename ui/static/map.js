@@ -86,6 +86,11 @@
             this.view.unpop();
             map.setView(event.latlng, this.spec.to + 2);
           }));
+      if (this.spec.kind === "blocks" && cfg.why) {
+        const link = el("a", "cg-button", T.why_so);
+        Object.assign(link, { href: cfg.why + encodeURIComponent(properties.block_id), target: "_blank", rel: "noopener" });
+        node.append(link);
+      }
       if (this.spec.kind === "blocks" && cfg.unit) {
         const note = el("div", "cg-note", T.loading);
         node.append(note);
