@@ -215,3 +215,17 @@ def sides_told(blocks: pd.DataFrame) -> dict[str, dict[str, int]]:
         for side in SIDES
         for has in [blocks[f"has_{side}"]]
     }
+
+
+def told(layout: pd.DataFrame, blocks: pd.DataFrame) -> dict[str, Any]:
+    """For plan.json: how the blocks lie to their canals.
+
+    along_canal_share: of the area of blocks beside a canal, what lies in blocks whose long side runs along it (within
+    45°), null where none lies beside one; above_canal: blocks too high for the canal beside them.
+    """
+    angle, area = layout.canal_angle_deg.to_numpy(), blocks.area_mu.to_numpy()
+    beside = np.isfinite(angle)
+    return {
+        "along_canal_share": float(area[angle <= 45].sum() / area[beside].sum()) if beside.any() else None,
+        "above_canal": int((layout.above_canal_m > 1e-9).sum()),
+    }

@@ -23,7 +23,7 @@ from geo.neighbours import Neighbours, field_units, neighbours
 from geo.outlines import outlines
 from geo.plans import Plan
 from geo.schemas import MU_M2
-from planning import machines, quality, tables
+from planning import layout, machines, quality, tables
 from planning.choosing import choose_sites, put_in
 from planning.effort import Effort
 from planning.inputs import Request, inputs_of, known_counties, name_of, read_and_check, together
@@ -209,7 +209,9 @@ def plan_checked(
         barriers=barriers,
         more={
             "layout": lies,
-            "straight": crooked.assign(block_id=blocks.block_id.to_numpy()[crooked.block]).drop(columns="block"),
+            "straight": crooked.assign(block_id=blocks.block_id.to_numpy()[crooked.block]).drop(
+                columns="block"
+            ),
             "hauls": tables.hauls_table(loads, blocks, parcels),
             "units": measured,
             "works": works,
@@ -229,6 +231,7 @@ def plan_checked(
             "crs": _crs_name(parcels.crs),
             "earthwork": dem is not None,
             "machines": machines.told(lies, blocks),
+            "layout": layout.told(lies, blocks),
             "totals": total,
             "counties": each,
         },

@@ -132,6 +132,8 @@ def test_a_plan_tells_what_its_blocks_have_and_lack(plan_folder):
     assert (plan.blocks.has_inlet.fillna(False).to_numpy() == (layout.inlet_m > 0).to_numpy()).all()
     assert layout.canal_angle_deg.dropna().between(0, 90).all()
     assert layout.canal_angle_deg.notna().sum() == told["inlet"]["with"]
+    assert 0 < plan.meta["layout"]["along_canal_share"] < 1
+    assert plan.meta["layout"]["above_canal"] == 0
 
 
 def test_the_canal_s_level_is_that_of_the_highest_canal_beside_the_block():
