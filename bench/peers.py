@@ -32,6 +32,7 @@ from geo.neighbours import neighbours
 from geo.schemas import MU_M2
 from planning import programme, tables
 from planning.cost import Prices, block_cost, levelling, ridge_cost
+from planning.effort import Effort
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
@@ -39,7 +40,8 @@ Ints = npt.NDArray[np.integer]
 ROOT = Path(__file__).resolve().parents[1]
 SIZES = (400, 2500, 10_000)
 EARTH = ", earth alone"
-CHIGAI = ("chigai quick", "chigai normal", "chigai best", "chigai quick" + EARTH, "chigai normal" + EARTH)
+EFFORTS = tuple(f"chigai {effort.value}" for effort in Effort)
+CHIGAI = EFFORTS + tuple(name + EARTH for name in EFFORTS)
 """At the notice's prices; and as for one who pays for earth alone, which is nearest to what the peers seek."""
 PEERS = (
     "pygeoda redcap",
@@ -155,18 +157,11 @@ def score(it: Ground, labels: Ints, rules: Limits) -> Score:
     area = shapely.area(it.shapes)
     same = (lab[it.left] == lab[it.right]) & (lab[it.left] >= 0)
     whole = np.bincount(names, area[lab >= 0], n) + np.bincount(lab[it.left][same], it.ridge_m2[same], n)
-    low, high = np.full(n, np.inf), np.full(n, -np.inf)
-    np.minimum.at(low, names, it.elevation_m[lab >= 0])
-    np.maximum.at(high, names, it.elevation_m[lab >= 0])
-    held = connected_components(
-        coo_array((np.ones(same.sum()), (it.left[same], it.right[same])), shape=(len(labels), len(labels))),
-        directed=False,
-    )[1]
-    pieces = np.bincount(np.unique(np.stack([names, held[lab >= 0]]), axis=1)[0], minlength=n)
     size = np.bincount(names, minlength=n)
     below = whole < rules.minimum_mu * MU_M2
     above = (whole > rules.maximum_mu * MU_M2) & (size > 1)
-    steep, torn = high - low > rules.max_step_m + 1e-9, pieces > 1
+    steep = _span_m(it, lab, n) > rules.max_step_m + 1e-9
+    torn = _pieces(it, lab, same, n) > 1
     good = ~(below | above | steep | torn)
     order = np.argsort(lab, kind="stable")[np.sum(lab < 0) :]
     groups = np.split(it.shapes[order], np.cumsum(size)[:-1])
@@ -174,7 +169,7 @@ def score(it: Ground, labels: Ints, rules: Limits) -> Score:
     _, cut = levelling(area, it.elevation_m, lab, n)
     made = block_cost.py_func(cut, whole, rectangularity(outline), np.ones(n), rules.prices)
     removed = np.bincount(lab[it.left][same], it.facing_m[same], n)
-    left_as_is = ridge_cost(removed, rules.prices)
+    left_as_is = rules.prices.ridge_yuan_per_m * removed
     cost = np.where(size == 1, 0.0, np.where(good, made, np.minimum(made, left_as_is)))
     spent = cost.sum() + ridge_cost(float(it.facing_m[~same].sum()), rules.prices)
     parcels_mu = np.bincount(names, area[lab >= 0], n) / MU_M2
@@ -191,6 +186,21 @@ def score(it: Ground, labels: Ints, rules: Limits) -> Score:
         largest_mu=float(whole.max() / MU_M2),
         compactness=float(np.mean(4 * np.pi * shapely.area(outline) / shapely.length(outline) ** 2)),
     )
+
+
+def _span_m(it: Ground, lab: Ints, n: int) -> Floats:
+    """From the lowest to the highest paddy of each region."""
+    low, high = np.full(n, np.inf), np.full(n, -np.inf)
+    np.minimum.at(low, lab[lab >= 0], it.elevation_m[lab >= 0])
+    np.maximum.at(high, lab[lab >= 0], it.elevation_m[lab >= 0])
+    return high - low
+
+
+def _pieces(it: Ground, lab: Ints, same: npt.NDArray[np.bool_], n: int) -> Ints:
+    """Connected pieces of each region; same: pairs within one."""
+    links = coo_array((np.ones(same.sum()), (it.left[same], it.right[same])), shape=(len(lab), len(lab)))
+    held = connected_components(links, directed=False)[1]
+    return np.bincount(np.unique(np.stack([lab, held])[:, lab >= 0], axis=1)[0], minlength=n)
 
 
 def write_instance(it: Ground, rules: Limits, path: Path) -> None:
