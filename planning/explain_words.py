@@ -49,6 +49,10 @@ def no_such_block(block_id: str, folder: Path) -> ChigaiError:
 
 def block(e: Mapping[str, Any]) -> Pair:
     """What the block is, and whether a single change would be better."""
+    if e["n_parcels"] == 1:
+        zh = f"{e['block_id']}：1 个小池，{e['area_mu']:.1f} 亩，单独达到单池下限，保持原状"
+        en = f"{e['block_id']}: one parcel of {e['area_mu']:.1f} mu that reaches the minimum by itself and stays as it is"
+        return _ended(e, zh, en)
     zh = f"{e['block_id']}：{e['n_parcels']} 个小池合成 {e['area_mu']:.1f} 亩"
     en = f"{e['block_id']}: {e['n_parcels']} parcels joined to {e['area_mu']:.1f} mu"
     if e["design_level_m"] is not None:
@@ -64,6 +68,10 @@ def block(e: Mapping[str, Any]) -> Pair:
     en += f"; cost {e['cost_yuan']:,.0f} yuan" + _inside(
         " (", ", ", ")", [f"{t[1]} {y:,.0f}" for t, y in split]
     )
+    return _ended(e, zh, en)
+
+
+def _ended(e: Mapping[str, Any], zh: str, en: str) -> Pair:
     if not e["next_best"]:
         return f"{zh}。规则不允许任何单项改动。", f"{en}. The rules allow no single change."
     if e["better"]:

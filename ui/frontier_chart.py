@@ -83,6 +83,7 @@ def chart(points: pd.DataFrame, county: Mapping[str, Any], t: Words) -> alt.Laye
     )  # fmt: skip
     layers: list[Any] = [*_goals(goals), base.mark_line(strokeWidth=2.4)]
     layers.append(base.transform_filter(alt.datum.which == "cost_yuan").mark_point(filled=True, size=60))
+    layers += _budget(county.get("budget_yuan"), unit, float(lines["money"].max()), t)
     layers += _chosen(county, unit, t)
     soft: dict[str, Any] = {
         "labelColor": SOFT,
@@ -109,6 +110,17 @@ def _goals(goals: Mapping[str, float]) -> list[alt.Chart]:
     rule = base.mark_rule(color=TARGET, strokeDash=[2, 3], strokeWidth=1.5)
     words = base.mark_text(align="right", baseline="top", dx=-4, dy=2, color=SOFT, fontSize=FONT)
     return [rule, words.encode(text="name:N", y=alt.value(0))]
+
+
+def _budget(yuan: float | None, unit: float, highest: float, t: Words) -> list[alt.Chart]:
+    """The county's money, where it is less than what all would cost."""
+    if yuan is None or yuan / unit > highest:
+        return []
+    frame = pd.DataFrame({"money": [yuan / unit], "name": [t("plan.line_budget")]})
+    base = alt.Chart(frame).encode(y="money:Q")
+    rule = base.mark_rule(color=TARGET, strokeWidth=1.5)
+    words = base.mark_text(align="left", baseline="bottom", dx=4, dy=-3, color=SOFT, fontSize=FONT)
+    return [rule, words.encode(text="name:N", x=alt.value(0))]
 
 
 def _chosen(county: Mapping[str, Any], unit: float, t: Words) -> list[alt.Chart]:

@@ -87,7 +87,7 @@ def _card(ctx: parts.Context, e: Mapping[str, Any]) -> None:
             t("plan.block_area"),
             plain(e["area_mu"], 2),
             t("unit.mu"),
-            t("plan.block_area_note", n=e["n_parcels"]),
+            t("plan.block_alone") if e["n_parcels"] == 1 else t("plan.block_area_note", n=e["n_parcels"]),
         ),
         (
             t("plan.block_level"),

@@ -80,7 +80,7 @@ def _counties(ctx: parts.Context, asked: Sequence[Mapping[str, Any]], points: pd
             else t("plan.short", mu=numbers.mu(c["shortfall_mu"], lang))
         )
         if c["over_budget"]:
-            state += f" · {t('plan.over_budget')}"
+            state += f" · {t('plan.over_budget' if c['shortfall_mu'] else 'plan.over_ceiling')}"
         budget = c["budget_yuan"]
         rows.append(
             [
@@ -181,7 +181,11 @@ def _chart(ctx: parts.Context, asked: Sequence[Mapping[str, Any]], points: pd.Da
         if yuan is None
         else t("plan.frontier_next", **facts, yuan=numbers.plain(yuan))
     )
-    parts.notice("plain", f"<b>{safe.text(parts.together(says))}</b>")
+    lines = [f"<b>{safe.text(parts.together(says))}</b>"]
+    if county["over_budget"]:
+        stops = t("plan.frontier_budget", budget=numbers.money(county["budget_yuan"], lang))
+        lines.append(f"<span>{safe.text(parts.together(stops))}</span>")
+    parts.notice("plain", *lines)
     st.altair_chart(frontier_chart.chart(own, county, t))
 
 

@@ -38,6 +38,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "plan.next_mu": ("再多一亩（元）", "The next mu (yuan)"),
     "plan.no_more": ("没有了", "no more"),
     "plan.over_budget": ("预算不够", "beyond the budget"),
+    "plan.over_ceiling": ("再多预算不够", "more is beyond the budget"),
     "plan.reached": ("达到", "reached"),
     "plan.short": ("差 {mu}", "{mu} short"),
     "plan.shortfall": ("差在哪里，怎么补（{n} 个县（市、区））", "What is missing, and what would cure it ({n} counties)"),
@@ -59,6 +60,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "plan.line_floor": ("任务下限", "Floor"),
     "plan.line_ceiling": ("任务上限", "Ceiling"),
     "plan.frontier_next": ("现在选 {area}，费用 {cost}。再往上，每多一亩约 {yuan} 元。", "{area} are chosen now, for {cost}. Beyond that, each further mu costs about {yuan} yuan."),
+    "plan.frontier_budget": ("预算 {budget} 只够到这里。", "The budget of {budget} reaches no further."),
+    "plan.line_budget": ("预算", "Budget"),
     "plan.frontier_end": ("现在选 {area}，费用 {cost}，已是全部可选的面积；要更多，先解决上面列的原因。", "{area} are chosen now, for {cost}: all that can be chosen. For more, the causes listed above must go first."),
 
     # 一个大池
@@ -70,6 +73,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "plan.block_yuan": ("{yuan} 元", "{yuan} yuan"),
     "plan.block_area": ("面积", "Area"),
     "plan.block_area_note": ("{n} 个小池合成", "{n} parcels joined"),
+    "plan.block_alone": ("一个小池单独达到下限，保持原状", "one parcel that reaches the minimum, left as it is"),
     "plan.block_level": ("设计高程", "Design level"),
     "plan.block_level_note": ("小池 {low}–{high} m，高差 {step} m", "parcels {low}–{high} m, {step} m apart"),
     "plan.block_no_level": ("没有高程", "no levels"),
