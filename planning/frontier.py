@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from planning.siting import Ground, choose, least_price
+from planning.siting import Ground, chain, choose, least_price
+
+Floats = npt.NDArray[np.float64]
 
 COLUMNS = ("county", "area_mu", "cost_yuan", "cost_bound_yuan", "yuan_per_next_mu")
 
 POINTS = 12
+
+LARGE = 3000
+"""Units of a county from which on its points are taken from one chain of choices, not each sought for itself."""
 
 
 def frontier(county: str, ground: Ground, points: int = POINTS) -> pd.DataFrame:
@@ -25,9 +31,7 @@ def frontier(county: str, ground: Ground, points: int = POINTS) -> pd.DataFrame:
     if whole <= 0:
         return pd.DataFrame(columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[1:], float))
     goals = np.linspace(min(ground.site_minimum_mu, whole), whole, points)
-    found = [choose(money, float(goal), None) for goal in goals]
-    area = np.array([c.area_mu for c in found])
-    cost = np.array([c.cost_yuan for c in found])
+    area, cost = _chain(money, goals) if len(ground.area_mu) > LARGE else _chosen(money, goals)
     # a larger choice that costs less stands in for a smaller one
     order = np.lexsort((cost, area))
     area, cost = area[order], cost[order]
@@ -45,3 +49,18 @@ def frontier(county: str, ground: Ground, points: int = POINTS) -> pd.DataFrame:
             "yuan_per_next_mu": np.r_[slope, np.nan],
         }
     )
+
+
+def _chosen(money: Ground, goals: Floats) -> tuple[Floats, Floats]:
+    found = [choose(money, float(goal), None) for goal in goals]
+    return np.array([c.area_mu for c in found]), np.array([c.cost_yuan for c in found])
+
+
+def _chain(money: Ground, goals: Floats) -> tuple[Floats, Floats]:
+    """The smallest choice of the chain that holds each goal."""
+    _, area, cost = chain(money)
+    own = money.possible
+    area = np.r_[money.area_mu[own].sum(), area]
+    cost = np.r_[money.cost_yuan[own].sum(), cost]
+    last = np.array([np.flatnonzero(area >= goal * (1 - 1e-9))[-1] for goal in goals])
+    return area[last], cost[last]

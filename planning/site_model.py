@@ -28,16 +28,25 @@ Bools = npt.NDArray[np.bool_]
 RINGS = 3
 """Cuts at the edge of a small group, and at two edges farther out."""
 
+SHARES = (0.95, 0.5, 0.1)
+"""Units chosen to more than these parts are looked at as if chosen whole."""
+
+STALLED = 4
+"""Rounds that bring nothing before units are chosen whole."""
+
 MOST_NAMED = 60
 """Units of one small group that get cuts of their own in one round, the largest first."""
 
 
 class Limits(NamedTuple):
-    """How long the model is worked at: rounds of cuts, nodes of a round's search, and the gap that is enough."""
+    """How long the model is worked at: rounds of cuts with units that may be cut (shares) and with whole ones
+    (rounds), nodes of a round's search, the gap that is enough, and the most units that whole ones are asked of."""
 
+    shares: int
     rounds: int
     nodes: int
     gap: float
+    units: int
 
 
 class Rules(NamedTuple):
@@ -66,7 +75,11 @@ def solve(
     scale = float(np.abs(value).sum()) or 1.0
     model = _model(area, cost, value / scale, part, rules, graph)
     best, least = start, -np.inf
-    for _ in range(limits.rounds):
+    if limits.shares:
+        best, least = _in_shares(model, graph, area, cost, value, part, rules, start, limits, scale)
+        if _near_enough(value, best, least, limits):
+            return best, min(least, float(value[best].sum()))
+    for _ in range(limits.rounds if int((part >= 0).sum()) <= limits.units else 0):
         reached = float(value[best].sum())
         _offer(model, area, part, best)
         model.setOptionValue("mip_max_nodes", limits.nodes)
@@ -88,10 +101,58 @@ def solve(
         repaired = _repaired(graph, area, cost, value, part, rules, x)
         if repaired is not None and float(value[repaired].sum()) < reached:
             best = repaired
-        if float(value[best].sum()) - least <= limits.gap * abs(float(value[best].sum())):
+        if _near_enough(value, best, least, limits):
             break
         _add(model, cuts)
     return best, min(least, float(value[best].sum()))
+
+
+def _near_enough(value: Floats, best: Bools, least: float, limits: Limits) -> bool:
+    reached = float(value[best].sum())
+    return reached - least <= limits.gap * abs(reached)
+
+
+def _in_shares(
+    model: highspy.Highs,
+    graph: csr_array,
+    area: Floats,
+    cost: Floats,
+    value: Floats,
+    part: Ints,
+    rules: Rules,
+    start: Bools,
+    limits: Limits,
+    scale: float,
+) -> tuple[Bools, float]:
+    """The same with units that may be chosen in part: quick rounds that find most of the cuts; they stay."""
+    n, columns = len(area), model.getNumCol()
+    every = np.arange(columns, dtype=np.int32)
+    model.changeColsIntegrality(columns, every, np.full(columns, highspy.HighsVarType.kContinuous))
+    best, least, gains = start, -np.inf, []
+    for _ in range(limits.shares):
+        model.run()
+        if model.getModelStatus() != highspy.HighsModelStatus.kOptimal:
+            break
+        bound = (model.getInfo().objective_function_value - 1e-9) * scale
+        gains.append(bound - least)
+        least = max(least, bound)
+        x = np.asarray(model.getSolution().col_value[:n])
+        cuts = {}
+        for share in SHARES:
+            for u, around in _cuts(graph, area, x > share, part, rules):
+                if x[u] > x[around].sum() + 1e-3:
+                    cuts[u, around.tobytes()] = (u, around)
+        if not cuts:
+            break
+        few = int((part >= 0).sum()) <= limits.units
+        repaired = _repaired(graph, area, cost, value, part, rules, x > 0.5) if few else None
+        if repaired is not None and float(value[repaired].sum()) < float(value[best].sum()):
+            best = repaired
+        if _near_enough(value, best, least, limits) or max(gains[-STALLED:]) < 1e-5 * scale:
+            break
+        _add(model, list(cuts.values()))
+    model.changeColsIntegrality(columns, every, np.full(columns, highspy.HighsVarType.kInteger))
+    return best, least
 
 
 def _model(
@@ -102,6 +163,8 @@ def _model(
     model = highspy.Highs()
     options: dict[str, Any] = {
         "output_flag": False, "threads": 1, "parallel": "off", "random_seed": 0, "mip_rel_gap": 1e-5,
+        # the starts come from here, and a second search inside the search brings little
+        "mip_heuristic_effort": 0.0, "mip_detect_symmetry": False, "mip_allow_restart": False,
     }  # fmt: skip
     for name, option in options.items():
         model.setOptionValue(name, option)
@@ -124,8 +187,7 @@ def _model(
         inside = np.flatnonzero(part == k)
         entries = np.r_[inside, n + k].astype(np.int32)
         model.addRow(0.0, inf, len(entries), entries, np.r_[area[inside] / least, -1.0])
-    for u in own:
-        model.addRow(-inf, 0.0, 2, np.array([u, n + part[u]], np.int32), np.array([1.0, -1.0]))
+    _add(model, [(u, np.array([n + part[u]])) for u in own.tolist()])
     _add(model, [(u, _around(graph, u)) for u in small.tolist()])
     return model
 
@@ -135,9 +197,17 @@ def _around(graph: csr_array, u: int) -> Ints:
 
 
 def _add(model: highspy.Highs, cuts: list[tuple[int, Ints]]) -> None:
-    for u, around in cuts:
-        entries = np.r_[u, around].astype(np.int32)
-        model.addRow(-highspy.kHighsInf, 0.0, len(entries), entries, np.r_[1.0, -np.ones(len(around))])
+    rows = len(cuts)
+    if rows == 0:
+        return
+    long = np.array([len(around) + 1 for _, around in cuts])
+    start = np.r_[0, np.cumsum(long)[:-1]].astype(np.int32)
+    entries = np.concatenate([np.r_[u, around] for u, around in cuts]).astype(np.int32)
+    factors = -np.ones(len(entries))
+    factors[start] = 1.0
+    model.addRows(
+        rows, np.full(rows, -highspy.kHighsInf), np.zeros(rows), len(entries), start, entries, factors
+    )
 
 
 def _offer(model: highspy.Highs, area: Floats, part: Ints, chosen: Bools) -> None:

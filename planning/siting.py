@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,16 @@ ROUNDING = 1e-9
 SMALLER = (1.0, 0.9, 0.75)
 """Choices of less than these parts of a goal are grown to it."""
 
+BEYOND = (1.02, 1.05, 1.1, 1.2, 1.4)
+"""A choice is grown to these multiples of its goal and taken back."""
+
+HOPS = 4
+"""Ways of growing: by a unit's own price, and by that of its surroundings, so many steps wide."""
+
 LIMITS = {
-    Effort.quick: Limits(rounds=3, nodes=30, gap=1e-2),
-    Effort.normal: Limits(rounds=12, nodes=300, gap=2e-3),
-    Effort.best: Limits(rounds=60, nodes=3000, gap=1e-5),
+    Effort.quick: Limits(shares=8, rounds=3, nodes=30, gap=1e-2, units=100),
+    Effort.normal: Limits(shares=30, rounds=15, nodes=300, gap=2e-3, units=1000),
+    Effort.best: Limits(shares=60, rounds=60, nodes=3000, gap=1e-5, units=3000),
 }
 """How long the model works at a county."""
 
@@ -49,7 +56,7 @@ class Ground:
     nbr: Ints
     site_minimum_mu: float
 
-    @property
+    @cached_property
     def graph(self) -> csr_array:
         n = len(self.area_mu)
         return csr_array((np.ones(len(self.nbr), np.int8), self.nbr, self.ptr), shape=(n, n))
@@ -64,7 +71,7 @@ class Ground:
         label[own] = found
         return label, np.bincount(found, self.area_mu[own]).astype(float)
 
-    @property
+    @cached_property
     def possible(self) -> Bools:
         """Units of groups that reach the site minimum when all of them are chosen."""
         label, area = self.groups()
@@ -126,7 +133,7 @@ def most_area(ground: Ground, budget_yuan: float | None) -> float:
     area, cost = ground.area_mu[own], ground.cost_yuan[own]
     order = np.argsort(cost / area, kind="stable")
     paid, gained = np.cumsum(cost[order]), np.cumsum(area[order])
-    i = int(np.searchsorted(paid, budget_yuan))
+    i = int(np.searchsorted(paid, budget_yuan, side="right"))
     return float(gained[i] - (paid[i] - budget_yuan) / cost[order][i] * area[order][i])
 
 
@@ -151,6 +158,8 @@ def choose(ground: Ground, goal_mu: float, budget_yuan: float | None, limits: Li
     goal, budget = min(goal_mu, whole), np.inf if budget_yuan is None else budget_yuan
     reach = most_area(ground, budget_yuan)
     start = _cheapest(ground, ground.price_yuan, possible, goal)
+    if limits is not None:
+        start = _improved(ground, ground.price_yuan, start, goal)
     if not _paid(ground, start, budget):
         start = _cheapest(ground, ground.cost_yuan, possible, goal)
     if not _paid(ground, start, budget):
@@ -187,6 +196,11 @@ def _solved(ground: Ground, value: Floats, rules: Rules, start: Bools, limits: L
     return solve(ground.graph, ground.area_mu, ground.cost_yuan, value, part, rules, start, limits)
 
 
+def chain(ground: Ground) -> tuple[npt.NDArray[np.int32], Floats, Floats]:
+    """(step at which each unit goes, area and price left after each): from all that is possible to nothing."""
+    return _peeled(ground, ground.price_yuan, ground.possible, 0.0)
+
+
 def _paid(ground: Ground, chosen: Bools, budget_yuan: float) -> bool:
     return float(ground.cost_yuan[chosen].sum()) <= budget_yuan * (1 + ROUNDING)
 
@@ -217,6 +231,28 @@ def _cheapest(ground: Ground, price: Floats, kept: Bools, goal_mu: float) -> Boo
         if float(price[grown].sum()) < float(price[best].sum()):
             best = grown
     return best
+
+
+def _improved(ground: Ground, price: Floats, chosen: Bools, goal_mu: float) -> Bools:
+    """The choice grown beyond the goal and taken back to it, in several ways, as long as that makes it cheaper.
+
+    It grows by what a unit costs, or by what the ground around it costs, so that it reaches cheap ground behind
+    a dear unit.
+    """
+    around, keys = (ground.area_mu, price), []
+    for _ in range(HOPS):
+        keys.append(around[1] / around[0] * ground.area_mu)
+        around = (around[0] + ground.graph @ around[0], around[1] + ground.graph @ around[1])
+    better = True
+    while better:
+        better = False
+        for beyond in BEYOND:
+            for key in keys:
+                grown = _grown(ground, key, chosen, ground.possible, goal_mu * beyond, np.inf)
+                grown &= _peeled(ground, price, grown, goal_mu)[0] < 0
+                if float(price[grown].sum()) < float(price[chosen].sum()) * (1 - 1e-6):
+                    chosen, better = grown, True
+    return chosen
 
 
 def _within(ground: Ground, kept: Bools, budget_yuan: float) -> Bools:
