@@ -12,7 +12,7 @@ import streamlit as st
 
 from tracking.desk import ACTION_OF
 from tracking.targets import LOCAL
-from ui import field_block, field_parts, parts, position, reporting, safe
+from ui import field_block, field_parts, follow, parts, position, reporting, safe
 from ui.field_parts import Visit, block_card, story_line
 from ui.text import Words
 
@@ -34,11 +34,13 @@ def page(context: parts.Context) -> None:
         block_id = st.query_params.get("block")
         if not block_id:
             parts.title(t, "field")
-        plan_id = _plan(ctx, bool(block_id))
+            follow.said(t)
+        plan_id = _plan(ctx, context.home, bool(block_id))
         if plan_id is not None and block_id:
             field_block.show(ctx, plan_id, block_id)
         elif plan_id is not None:
             _list(ctx, plan_id)
+            follow.offer(ctx.desk, context.home, t)
 
 
 def _without_signal(t: Words) -> None:
@@ -55,13 +57,16 @@ def _without_signal(t: Words) -> None:
     )
 
 
-def _plan(ctx: Visit, quiet: bool) -> str | None:
+def _plan(ctx: Visit, home: Path, quiet: bool) -> str | None:
     """The plan that is reported on: the newest that is followed, unless another is chosen."""
     t = ctx.t
     found = ctx.desk.plans()
     names = dict(zip(found["id"], found["name"], strict=True))
     if not names:
-        parts.notice("plain", f"<b>{safe.text(t('field.no_plan'))}</b>", safe.text(t("field.no_plan_do")))
+        planner = ctx.desk.somewhere("plan")
+        todo = "field.no_plan_do" if not planner or parts.plan_metas(home) else "field.no_plan_make"
+        parts.notice("plain", f"<b>{safe.text(t('field.no_plan'))}</b>", safe.text(t(todo)))
+        follow.offer(ctx.desk, home, t)
         return None
     ids = list(names)
     if len(ids) == 1:

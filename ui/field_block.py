@@ -246,7 +246,9 @@ def _not_taken(ctx: Visit, row: Mapping[str, Any], answer: Answer) -> None:
     elif receipt.code == "content":
         lines = [f"<b>{safe.text(t('field.conflict_content'))}</b>", why, safe.text(t("field.both_kept"))]
     else:
-        cure = t(f"field.do_{receipt.code if receipt.code in CURES else 'other'}")
+        code = receipt.code if receipt.code in CURES else "other"
+        alone = code == "same" and ctx.desk.person.local
+        cure = t("field.do_same_local" if alone else f"field.do_{code}")
         lines = [f"<b>{safe.text(t('field.refused'))}</b>", why, f"<b>{safe.text(cure)}</b>"]
     parts.notice("bad", *lines, safe.text(t("field.kept")))
 

@@ -21,6 +21,7 @@ PAGES = (
     "field_block",
     "field_form",
     "field_parts",
+    "follow",
     "frontier_chart",
     "ledger",
     "ledger_conflicts",

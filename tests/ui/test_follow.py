@@ -1,0 +1,68 @@
+"""Taking a plan among those that are reported on: by planners, from the page 上报, without a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.ui.office import LOCAL, OFFICIAL, PLANNER, TEAM, Office, words
+from tracking.store import Store
+
+
+@pytest.fixture
+def empty(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Office:
+    """The app on a database without a plan."""
+    monkeypatch.setenv("CHIGAI_HOME", str(tmp_path))
+    monkeypatch.setenv("CHIGAI_DATABASE_URL", store.url.render_as_string(hide_password=False))
+    return Office(store, tmp_path, monkeypatch)
+
+
+def test_a_plan_that_was_made_is_registered_and_approved_from_the_page(
+    empty: Office, write_plan: Callable[..., Path]
+) -> None:
+    write_plan(plan_id="q", name="plans")
+    at = empty.open("field", LOCAL)
+    at.button(key="follow").click().run()
+    assert not at.exception
+    assert "已登记方案 q。" in words(at)
+    assert list(empty.desk().plans()["id"]) == ["q"]
+    at.button(key="field_approve").click().run()
+    assert set(empty.desk().states("q")["state"]) == {"approved"}
+    assert "follow" not in [b.key for b in at.button]
+
+
+def test_where_no_plan_was_made_the_page_says_where_to_make_one(empty: Office) -> None:
+    assert "先到“方案”页做一个" in words(empty.open("field", PLANNER))
+
+
+@pytest.mark.parametrize("person", [TEAM, OFFICIAL])
+def test_who_may_not_plan_registers_nothing(
+    empty: Office, write_plan: Callable[..., Path], person: object
+) -> None:
+    write_plan(plan_id="q", name="plans")
+    at = empty.open("field", person)  # type: ignore[arg-type]
+    assert "follow" not in [b.key for b in at.button]
+
+
+def test_a_second_plan_is_offered_with_a_word_on_what_it_does(
+    office: Office, write_plan: Callable[..., Path]
+) -> None:
+    write_plan(plan_id="q", name="plans")
+    at = office.open("field", PLANNER)
+    assert "原方案上已完成的不再计入" in words(at)
+    at.button(key="follow").click().run()
+    assert set(office.desk().plans()["id"]) == {"p", "q"}
+
+
+def test_the_one_user_of_this_machine_is_told_how_somebody_else_accepts(office: Office) -> None:
+    office.approve()
+    for n, (kind, figures) in enumerate([("started", {}), ("finished", {}), ("checked", {"passed": True})]):
+        office.report(kind, 1 + n, "b1", "local" if n < 2 else "boss", **figures)  # type: ignore[arg-type]
+    at = office.open("field", LOCAL, block="b1", kind="accepted")
+    box = next(w for w in at.number_input if "typed_measured_mu" in (w.key or ""))
+    box.set_value(29.0).run()
+    at.button(key="send").click().run()
+    assert "验收人不能是填报人" in words(at)
+    assert "chigai report import" in words(at)
