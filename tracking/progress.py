@@ -42,7 +42,7 @@ class CountyTarget:
     under way · counted: what counts toward the target. After the deadline that is what was finished by its end
     and received by its end. why_mu: planned − counted by reason (WHY); why_finished_mu: finished − counted by
     reason. site_open_mu: the part of counted that lies in sites of which less than the site minimum is finished
-    so far. withdrawn_mu: finished in blocks that are no longer in the plan; it counts nowhere.
+    so far. withdrawn_mu: finished in blocks that are no longer in the plan, or of an earlier plan; it counts nowhere.
     days_left: 0 on the deadline, which counts in full, below 0 after it. missed_cutoff: the day of the last
     cut-off since the one before which nothing has been received (未报送); None where the county has reported.
     ahead_mu: after the deadline, counted − floor: met by so much, or missed where it is below 0.

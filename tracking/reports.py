@@ -39,26 +39,32 @@ def by_block(store: Store, programme: str, as_of: date, plan_id: str | None = No
     finished and accepted are the first such reports after the last check that returned the block, so a block
     that was returned is finished again only when it is reported so again.
     """
+    end = (end_of(as_of) - EPOCH) // MICROSECOND
     with look(store) as seen:
-        frame, ledger = _in_force(seen, programme, plan_id), seen.ledger
-    return _said(ledger, frame, (end_of(as_of) - EPOCH) // MICROSECOND)
+        frame, ledger = _in_force(seen, programme, plan_id, end), seen.ledger
+    return _said(ledger, frame, end)
 
 
-def _in_force(seen: Seen, programme: str, plan_id: str | None) -> pd.DataFrame:
+def _in_force(seen: Seen, programme: str, plan_id: str | None, end: int) -> pd.DataFrame:
     """The blocks that count.
 
     With plan_id those of that plan. Otherwise, so that no field counts twice when plans lie over each other, of
-    one plan a county: the newest of the programme of which something was reported there, and where nothing was,
-    the newest of all.
+    one plan a county: the newest of the programme on which work began there before `end`, and where none did,
+    the newest of all. Blocks of the others on which work began follow as withdrawn, so that it does not vanish.
     """
     mine = [plan.id for plan in seen.plans if plan.programme == programme]
     if plan_id is not None or len(mine) <= 1:
         return seen.blocks(mine if plan_id is None else [plan_id])
     frame = seen.blocks(mine)
     rank = frame["plan_id"].map({name: i for i, name in enumerate(mine)})
-    reported = np.isin(frame["key"], seen.ledger.key)
-    newest = rank[reported].groupby(frame["county"]).max().reindex(frame["county"]).fillna(len(mine) - 1)
-    return frame.loc[rank.to_numpy() == newest.to_numpy()].reset_index(drop=True)
+    ledger = seen.ledger
+    work = ledger.put_right()[0] & (ledger.happened < end)
+    work &= np.isin(ledger.kind, [CODE[name] for name in REPORTS])
+    begun = np.isin(frame["key"], ledger.key[work])
+    newest = rank[begun].groupby(frame["county"]).max().reindex(frame["county"]).fillna(len(mine) - 1)
+    counts = rank.to_numpy() == newest.to_numpy()
+    parts = [frame.loc[counts], frame.loc[begun & ~counts].assign(withdrawn=True)]
+    return pd.concat(parts, ignore_index=True)
 
 
 def _said(ledger: Ledger, blocks: pd.DataFrame, end: int) -> pd.DataFrame:

@@ -90,6 +90,12 @@ def print_targets(screen: Screen, rows: Sequence[CountyTarget], day: date) -> No
                 f"{name} 已完工而不计入：{'；'.join(reasons)}",
                 f"{name}, finished but not counted: {'; '.join(reasons)}",
             )
+        if row.withdrawn_mu:
+            area = numbers.mu(row.withdrawn_mu, lang)
+            screen.say(
+                f"{name} 另有 {area} 是在移出方案或原方案的大池里完工的，不计入",
+                f"{name}: {area} more were finished in blocks of an earlier plan or no longer in the plan",
+            )
         if row.missed_cutoff is not None:
             screen.say(
                 f"{name} 未报送：截至 {row.missed_cutoff} 的报送期内没有收到填报",

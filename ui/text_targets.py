@@ -101,7 +101,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "targets.measured_less": ("实测小于计划的部分", "measured smaller than planned"),
     "targets.why_finished": ("（其中已完工 {mu}）", " ({mu} finished)"),
     "targets.site_open": ("已计入的 {mu} 在尚未完工到下限的示范点里，示范点做完才稳。", "{mu} of what counts lies in sites that are not finished to their minimum yet."),
-    "targets.withdrawn": ("另有 {mu} 在移出方案的大池里已完工，不计入。", "{mu} more were finished in blocks that are no longer in the plan; they do not count."),
+    "targets.withdrawn": ("另有 {mu} 是在移出方案或原方案的大池里完工的，不计入。", "{mu} more were finished in blocks of an earlier plan or no longer in the plan; they do not count."),
 
     # 曲线
     "targets.curve": ("进度曲线", "Progress curve"),

@@ -441,6 +441,29 @@ def test_plans_over_each_other_count_once(store: Store) -> None:
     assert dict(reported.groupby("county")["plan_id"].first()) == {HULIN: old, LISHU: new, JIGUAN: new}
 
 
+def test_a_newer_plan_changes_no_day_before_work_on_it_began_and_no_finished_area_vanishes_in_silence(
+    store: Store,
+) -> None:
+    programme = JIXI.model_copy(update={"id": f"own{next(NAMES)}"})
+    keep(store, way("h1", at("2021-10-06"), at("2021-10-08")), programme.id, created=0)
+    keep(store, [raw("started", "h2", at("2021-11-01"))], programme.id, created=1)
+    before = of(progress.targets(store, programme, date(2021, 10, 31)), HULIN)
+    assert (before.finished_mu, before.counted_mu, before.withdrawn_mu) == (20, 20, 0)
+    after = of(progress.targets(store, programme, date(2021, 11, 1)), HULIN)
+    assert (after.planned_mu, after.finished_mu, after.withdrawn_mu) == (41, 0, 20)
+    assert after.last_report == date(2021, 11, 1)
+
+
+def test_only_work_that_was_not_taken_back_puts_a_newer_plan_in_force(store: Store) -> None:
+    programme = JIXI.model_copy(update={"id": f"own{next(NAMES)}"})
+    keep(store, way("h1", at("2021-10-06"), at("2021-10-08")), programme.id, created=0)
+    begun = raw("started", "h2", at("2021-10-09"))
+    taken_back = raw("correction", "h2", at("2021-10-10")) | {"corrects": begun["id"]}
+    keep(store, [raw("consent", "h1", at("2021-10-07")), begun, taken_back], programme.id, created=1)
+    row = of(progress.targets(store, programme, date(2021, 11, 15)), HULIN)
+    assert (row.finished_mu, row.withdrawn_mu) == (20, 0)
+
+
 def test_without_a_plan_there_is_a_table_of_nothing(store: Store) -> None:
     programme = JIXI.model_copy(update={"id": "nobody-planned"})
     rows = progress.targets(store, programme, date(2021, 11, 15))
