@@ -19,8 +19,9 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from geo import crs
 from geo import plans as plan_folders
 from geo.errors import ChigaiError
+from tracking.rules import REPORTS
 from tracking.store import Store
-from tracking.tables import SRID, block_history, blocks, plans
+from tracking.tables import SRID, block_history, blocks, events, plans
 
 PLAIN = (
     "county", "irrigation_district", "village", "site_id", "area_mu", "meets_minimum", "site_meets_minimum",
@@ -33,6 +34,10 @@ NAMES = {
     "site_meets_minimum": ("示范点是否达标", "whether its site meets the minimum"),
     "withdrawn": ("是否移出方案", "whether it is out of the plan"), "geometry": ("边界", "outline"),
 }  # fmt: skip
+
+
+SAME_GROUND = 0.5
+"""A block is the same field as before where at least this share of what either covers is covered by both."""
 
 
 class ChangedError(ChigaiError):
@@ -52,7 +57,7 @@ def register_plan(store: Store, folder: Path, actor: str) -> int:
     """Put a plan folder's blocks into the database; gives how many are new or changed (0: all as they were).
 
     A block that differs from what is there gets a new version; one that the plan no longer has is withdrawn.
-    Raises ChigaiError where the folder is no plan.
+    Raises ChigaiError where the folder is no plan, or where a block on which work began would be another field.
     """
     meta = plan_folders.read_meta(Path(folder))
     frame = _read(Path(folder))
@@ -138,6 +143,7 @@ def _put(connection: Connection, plan_id: str, frame: pd.DataFrame, now: datetim
             new.append({**row, "plan_id": plan_id, "version": 1})
         elif any(old[n] != row[n] for n in FIELDS):
             changed.append((old, row))
+    _stay(connection, plan_id, changed)
     gone = [
         (old, {**old, "withdrawn": True})
         for i, old in there.items()
@@ -148,6 +154,29 @@ def _put(connection: Connection, plan_id: str, frame: pd.DataFrame, now: datetim
     for old, row in (*changed, *gone):
         _replace(connection, plan_id, old, row, now, actor)
     return len(new) + len(changed) + len(gone)
+
+
+def _stay(connection: Connection, plan_id: str, changed: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    """Raise ChigaiError where a block on which work began would be another field: its reports are of the old one."""
+    pairs = [(old, row) for old, row in changed if old["geometry"] != row["geometry"]]
+    if not pairs:
+        return
+    e = events.c
+    work = select(e.block_id).where(e.plan_id == plan_id, e.kind.in_(REPORTS)).distinct()
+    begun = set(connection.scalars(work))
+    pairs = [(old, row) for old, row in pairs if old["block_id"] in begun]
+    was, now = (shapely.from_wkb([pair[i]["geometry"] for pair in pairs]) for i in (0, 1))
+    shared = shapely.area(shapely.intersection(was, now)) / shapely.area(shapely.union(was, now))
+    moved = [old["block_id"] for (old, _), share in zip(pairs, shared, strict=True) if share < SAME_GROUND]
+    if moved:
+        named = "、".join(moved[:3])
+        raise ChigaiError(
+            f"方案 {plan_id} 重做后，有 {len(moved)} 个已开工的大池换了地方（如 {named}），没有登记。",
+            f"Made anew, plan {plan_id} has other fields under the ids of blocks at work (such as {moved[0]}): "
+            f"{len(moved)}. It was not registered.",
+            do_zh="请把新方案另存为一个文件夹（新编号）再登记；原方案保持不变。",
+            do_en="save the new plan in a folder of another name and register that; the old one stays as it is.",
+        )
 
 
 _UPDATE = (

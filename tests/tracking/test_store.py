@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 
 from geo.errors import ChigaiError
 from tracking import tables
+from tracking.ledger import Event, append
 from tracking.register import ChangedError, change_block, register_plan
 from tracking.states import states
 from tracking.store import Store, migrate
@@ -222,6 +223,27 @@ def test_a_plan_made_anew_raises_the_version_of_what_changed(
     assert sorted(kept) == ["b2", "b4"]
     assert states(store)["block_id"].tolist() == ["b1", "b2", "b3"]
     assert register_plan(store, write_plan((side, side / 2, side), name="anew2"), "planner") == 0
+
+
+def test_a_plan_made_anew_does_not_move_a_block_under_work_to_other_ground(
+    store: Store, write_plan: Callable[..., Path], report: Callable[..., Event]
+) -> None:
+    register_plan(store, write_plan(), "planner")
+    start = [report("plan_approved", 0, ""), report("started", 1, "b1")]
+    assert {r.status for r in append(store, start)} == {"accepted"}
+    # a little smaller is the same field still
+    side = 141.42135623730951
+    assert register_plan(store, write_plan((side - 2, side, side, side), name="mended"), "planner") == 1
+    folder = write_plan((side / 3, side, side, side), name="other")
+    with pytest.raises(ChigaiError) as caught:
+        register_plan(store, folder, "planner")
+    assert speaks_both(caught.value) and "b1" in caught.value.zh
+    with store.reading() as connection:
+        b = tables.blocks.c
+        assert connection.scalar(sa.select(b.version).where(b.block_id == "b1")) == 2
+    # where nobody works yet, the block may be another one
+    folder = write_plan((side - 2, side / 3, side, side), name="free")
+    assert register_plan(store, folder, "planner") == 1
 
 
 def test_a_folder_that_is_no_plan_is_refused(store: Store, tmp_path: Path) -> None:
