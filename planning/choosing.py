@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import geopandas as gpd
@@ -78,7 +79,8 @@ def choose_sites(
             told[unit.adcode] = _nothing_asked(unit)
             continue
         here = _ground(found, own, area, cost, price, unit.site_minimum_mu or 0.0)
-        choice, row = _county(parcels[parcels.county == unit.adcode], here, unit, wish, effort)
+        wider = partial(_wider, blocks[blocks.county == unit.adcode], unit, parameters.site_gap_m.value)
+        choice, row = _county(parcels[parcels.county == unit.adcode], here, unit, wish, effort, wider)
         chosen[own[choice.chosen]] = True
         told[unit.adcode] = row | {"households": int(upset[own][choice.chosen].sum())}
         frontiers.append(frontier(unit.adcode, here))
@@ -128,7 +130,12 @@ def _ground(
 
 
 def _county(
-    parcels: gpd.GeoDataFrame, here: Ground, unit: Unit, wish: Wish, effort: Effort
+    parcels: gpd.GeoDataFrame,
+    here: Ground,
+    unit: Unit,
+    wish: Wish,
+    effort: Effort,
+    wider: Callable[[Mapping[str, float]], tuple[float, float, float]],
 ) -> tuple[Choice, dict[str, Any]]:
     floor, ceiling = unit.floor_mu or 0.0, unit.ceiling_mu or 0.0
     budget = wish.budget(unit)
@@ -139,8 +146,8 @@ def _county(
     ground_mu = float(here.area_mu[here.possible].sum())
     over = budget is not None and choice.area_mu < min(wanted, ground_mu) * (1 - 1e-9)
     short = max(floor - choice.area_mu, 0.0) if choice.area_mu < floor * (1 - 1e-9) else 0.0
-    reasons = why(parcels, here, choice, over) if short else {}
-    ways = cures(unit, here, choice, reasons, budget) if short else []
+    reasons = why(parcels, here, choice, over, floor) if short else {}
+    ways = cures(unit, here, choice, reasons, budget, wider(reasons)) if short else []
     zh, en = sentence(unit, choice.area_mu, reasons, ways)
     # the bound holds for cost and what is weighed beside it: with the same beside it, no cost is less than this
     bound = max(choice.bound_yuan - (choice.price_yuan - choice.cost_yuan), 0.0)
@@ -162,6 +169,19 @@ def _county(
         "shortfall_zh": zh,
         "shortfall_en": en,
     }
+
+
+def _wider(
+    blocks: gpd.GeoDataFrame, unit: Unit, gap_m: float, reasons: Mapping[str, float]
+) -> tuple[float, float, float]:
+    """The gap, twice the gap, and the mu of the county's groups that would with it reach the site minimum."""
+    if "site_too_small" not in reasons:
+        return gap_m, 2 * gap_m, 0.0
+    found = nodes(blocks, 2 * gap_m)
+    group = np.bincount(found.group, found.sums(blocks.area_mu.to_numpy(float)))
+    large = float(group[group >= (unit.site_minimum_mu or 0.0) * (1 - 1e-9)].sum())
+    compliant = float(blocks.area_mu[blocks.meets_minimum].sum())
+    return gap_m, 2 * gap_m, max(large - (compliant - reasons["site_too_small"]), 0.0)
 
 
 def _nothing_asked(unit: Unit) -> dict[str, Any]:

@@ -87,6 +87,7 @@ def peel(area, price, ptr, nbr, kept, least, target):
                     queue[tail] = q
                     tail += 1
         groups += 1
+    start = whole
     heap = [(-price[s] / area[s], s) for s in range(n) if alive[s]]
     heapq.heapify(heap)
     while len(heap) > 0:
@@ -138,7 +139,8 @@ def peel(area, price, ptr, nbr, kept, least, target):
                         piece_start[pieces] = first
                         pieces += 1
                 piece_start[pieces] = tail
-        if whole - gone_area < target:
+        # a difference of sums may be a trifle below nothing
+        if whole - gone_area < target - 1e-9 * start:
             continue
         now = -gone_price / gone_area
         if now > key and len(heap) > 0 and now > heap[0][0]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
+import pandas as pd
 
+from planning.effort import Effort
 from planning.programme import Unit
-from planning.siting import Choice, Ground, choose
+from planning.siting import LIMITS, Choice, Ground, choose
 
 WHY: dict[str, tuple[str, str]] = {
     "money": ("预算不够", "are beyond the budget"),
@@ -20,37 +21,58 @@ WHY: dict[str, tuple[str, str]] = {
     "too_small_together": ("并起来也不够单池下限", "are too small even together"),
     "isolated": ("四周无池可并", "have no neighbour to join"),
     "left_over": ("邻池另有更优组合", "are left over"),
+    "not_there": ("在数据里没有水田", "have no paddies in the data"),
 }
 """What keeps land out of sites, and how the sentence says it: what can be cured first."""
+
+LEAST_MU = 0.05
+"""Less is not told of."""
+
+NEARLY = 0.25
+"""A group below the site minimum is told of as a cure from this part of it on."""
 
 SAID = 3
 """So many reasons stand in the sentence; the figures hold all."""
 
 
-def why(parcels: gpd.GeoDataFrame, ground: Ground, choice: Choice, short_of_money: bool) -> dict[str, float]:
+def why(
+    parcels: pd.DataFrame, ground: Ground, choice: Choice, short_of_money: bool, floor_mu: float
+) -> dict[str, float]:
     """Mu of the county by what keeps them out of sites, in the order of WHY.
 
     parcels: the county's, with reason and area_mu. Blocks count with their own area, parcels in no block with
-    theirs. `money` is said only where it is the budget that stopped the choice.
+    theirs. `money`, at most what the floor lacks, is said only where the budget stopped the choice; `not_there` is what the floor
+    asks beyond all paddies of the data.
     """
     possible = ground.possible
+    spare = float(ground.area_mu[possible & ~choice.chosen].sum())
+    short = floor_mu - choice.area_mu
     found = {
-        "money": float(ground.area_mu[possible & ~choice.chosen].sum()) if short_of_money else 0.0,
+        "money": min(spare, short) if short_of_money else 0.0,
         "site_too_small": float(ground.area_mu[~possible].sum()),
     }
     sums = parcels[parcels.reason.notna()].groupby("reason").area_mu.sum()
     found |= {str(reason): float(mu) for reason, mu in sums.items()}
-    return {reason: found[reason] for reason in WHY if found.get(reason, 0.0) > 0}
+    found["not_there"] = short - spare - sum(mu for reason, mu in found.items() if reason != "money")
+    return {reason: found[reason] for reason in WHY if found.get(reason, 0.0) >= LEAST_MU}
 
 
 def cures(
-    unit: Unit, ground: Ground, choice: Choice, reasons: Mapping[str, float], budget_yuan: float | None
+    unit: Unit,
+    ground: Ground,
+    choice: Choice,
+    reasons: Mapping[str, float],
+    budget_yuan: float | None,
+    wider: tuple[float, float, float],
 ) -> list[dict[str, Any]]:
-    """What would help, the surest first: zh, en, mu that it may bring (at most), yuan that it takes (None: open)."""
+    """What would help, the surest first: zh, en, mu that it may bring (at most), yuan that it takes (None: open).
+
+    wider: gap inside a site, a wider one [m], and the mu that would then lie in groups large enough.
+    """
     found = []
     floor = unit.floor_mu or 0.0
     if budget_yuan is not None and "money" in reasons:
-        free = choose(ground, floor, None)
+        free = choose(ground, floor, None, LIMITS[Effort.quick])
         more = free.cost_yuan - budget_yuan
         if free.area_mu > choice.area_mu and more > 0:
             # a sum to ask for is rounded up, to a hundred yuan
@@ -63,16 +85,26 @@ def cures(
                     more,
                 )
             )
-    if "site_too_small" in reasons:
-        _, area = ground.groups()
-        small = area[area < ground.site_minimum_mu * (1 - 1e-9)]
-        largest = float(small.max())
+    _, area = ground.groups()
+    small = area[area < ground.site_minimum_mu * (1 - 1e-9)]
+    largest = float(small.max(initial=0.0))
+    if largest >= NEARLY * ground.site_minimum_mu > 0:
         found.append(
             _cure(
                 f"不够示范点下限的片区中最大的一处有 {largest:,.0f} 亩，再增加 {ground.site_minimum_mu - largest:,.0f} 亩即可算数",
                 f"the largest group below the site minimum has {largest:,.0f} mu and counts with "
                 f"{ground.site_minimum_mu - largest:,.0f} more",
                 largest,
+                None,
+            )
+        )
+    gap_m, wider_m, more_mu = wider
+    if more_mu >= LEAST_MU:
+        found.append(
+            _cure(
+                f"示范点连片距离由 {gap_m:,.0f} m 放宽到 {wider_m:,.0f} m，最多增加 {more_mu:,.0f} 亩",
+                f"a gap inside sites of {wider_m:,.0f} m in place of {gap_m:,.0f} m brings up to {more_mu:,.0f} mu",
+                more_mu,
                 None,
             )
         )

@@ -153,6 +153,8 @@ def test_the_same_question_has_the_same_answer(county: County, goal: int, budget
 @given(counties(12))
 def test_every_step_of_the_chain_leaves_sites(county: County) -> None:
     g = county.ground()
+    # tenths: sums of them are not exact
+    g = replace(g, area_mu=g.area_mu * 0.1, site_minimum_mu=g.site_minimum_mu * 0.1 * (1 - 1e-9))
     own = g.possible
     step, area, price = peel(g.area_mu, g.price_yuan, g.ptr, g.nbr, own, g.site_minimum_mu, 0.0)
     assert ((step >= 0) == own).all()
