@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from geo.errors import ChigaiError
 from ui.terminal import Screen, guarded
 
 if TYPE_CHECKING:
+    from tracking.chain import Head
     from tracking.store import Store
 
 PROGRAMME = "jixi-2020-8"
@@ -301,14 +303,43 @@ def _take(
         raise typer.Exit(2)
 
 
+def _head(noted: str | None) -> Head | None:
+    """What was noted down: NUMBER:HASH."""
+    from tracking.chain import Head
+
+    if noted is None:
+        return None
+    number, _, seal = noted.partition(":")
+    if not number.strip().isdecimal() or not re.fullmatch("[0-9a-f]{64}", seal.strip().lower()):
+        raise ChigaiError(
+            "记下的条号和校验值格式不对。", "What was noted down is not of the form NUMBER:HASH.",
+            do_zh="写成 条号:校验值，如 120:3fa9…（64 位）。", do_en="write it as 120:3fa9…, with all 64 digits.",
+        )  # fmt: skip
+    return Head(int(number), seal.strip().lower())
+
+
 @ledger.command("verify")
 @guarded
-def verify(ctx: typer.Context) -> None:
-    """核对台账：是否有人改过。 Whether the ledger is as it was written; ends with 2 where it is broken."""
+def verify(
+    ctx: typer.Context,
+    noted: Annotated[
+        str | None,
+        typer.Option(
+            "--noted",
+            metavar="N:HASH",
+            help="以前记下的条号和校验值，查整本重写 · what was noted down before",
+        ),
+    ] = None,
+) -> None:
+    """核对台账：是否有人改过。 Whether the ledger is as it was written; ends with 2 where it is broken.
+
+    A ledger that was written anew as a whole is found only by what was noted down elsewhere: number and hash of
+    a receipt, or of the last event as this command said it then.
+    """
     from tracking import chain
 
     store = opened()
-    broken = chain.verify(store)
+    broken = chain.verify(store, _head(noted))
     if broken is not None:
         raise ChigaiError(
             f"台账在第 {broken.seq} 条处断开：{broken.zh}",

@@ -62,6 +62,7 @@ def list_(
 ) -> None:
     """列出用户。 List the users."""
     from tracking import people
+    from tracking.counties import names
     from tracking.targets import LOCAL
 
     screen: Screen = ctx.obj
@@ -79,7 +80,7 @@ def list_(
         ("编号", "id"), ("姓名", "name"), ("邮箱", "e-mail"), ("角色", "role"), ("县区", "counties"),
         ("状态", "state"), ("最近使用", "last seen"),
     ]  # fmt: skip
-    known = _names()
+    known = names()
     cells = [
         [
             row["id"],
@@ -148,14 +149,6 @@ def _there(moment: Any) -> bool:
     return moment is not None and moment == moment
 
 
-def _names() -> dict[str, tuple[str, str]]:
-    """The counties that the notices know: adcode → name in both languages."""
-    from planning import programme as programmes
-
-    units = [unit for name in programmes.available() for unit in programmes.load(name).units]
-    return {unit.adcode: (unit.name_zh, unit.name_en) for unit in units}
-
-
 def _counties(named: list[str] | None, every: bool) -> list[str] | Literal[False] | None:
     """The adcodes that the options mean; None is every county, False that they say nothing."""
     if every and named:
@@ -167,5 +160,7 @@ def _counties(named: list[str] | None, every: bool) -> list[str] | Literal[False
         return None
     if not named:
         return False
-    codes = {name: code for code, names in _names().items() for name in names}
+    from tracking.counties import names
+
+    codes = {name: code for code, both in names().items() for name in both}
     return [codes.get(name.strip(), name.strip()) for name in named]

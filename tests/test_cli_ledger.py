@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -245,6 +246,27 @@ def test_tampering_is_told(home: Path, block: Any, tmp_path: Path) -> None:
     result = chigai("ledger", "verify")
     assert result.exit_code == 2
     assert "第 2 条" in result.stderr and "event 2" in result.stderr
+
+
+def test_a_ledger_that_was_written_anew_as_a_whole_is_found_by_what_was_noted_down(
+    home: Path, block: Any, tmp_path: Path
+) -> None:
+    import sqlite3
+
+    chigai("report", "import", reports(tmp_path, way(block["block_id"])))
+    said = chigai("ledger", "verify", lang="en").output
+    number, seal = re.search(r"(\d+) events, head ([0-9a-f]{64})", said).groups()  # type: ignore[union-attr]
+    assert chigai("ledger", "verify", "--noted", f"{number}:{seal}").exit_code == 0
+    assert chigai("ledger", "verify", "--noted", seal).exit_code == 2
+    with sqlite3.connect(home / "chigai.db") as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("DELETE FROM events WHERE seq = ?", (int(number),))
+        connection.execute(
+            "UPDATE ledger_head SET seq = seq - 1, hash = (SELECT hash FROM events ORDER BY seq DESC LIMIT 1)"
+        )
+    assert chigai("ledger", "verify").exit_code == 0
+    assert chigai("ledger", "verify", "--noted", f"{number}:{seal}").exit_code == 2
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -266,12 +267,16 @@ class Desk:
         if found is None or not seen.photo(self.store, self.person, sha):
             self._refuse("see_ledger", None, f"photo {sha}")
         try:
-            return photos.path(self.home, sha).read_bytes(), found.media_type
-        except FileNotFoundError as error:
+            content = photos.path(self.home, sha).read_bytes()
+        except FileNotFoundError:
+            content = b""
+        if hashlib.sha256(content).hexdigest() != sha:
+            # a photo that was changed since is no proof of anything
             raise ChigaiError(
-                "照片文件缺失。", "The photo's file is missing.", do_zh="请从备份恢复数据文件夹。",
-                do_en="restore the data folder from a backup.",
-            ) from error  # fmt: skip
+                "照片文件缺失或被改动过。", "The photo's file is missing or was changed.",
+                do_zh="请从备份恢复数据文件夹。", do_en="restore the data folder from a backup.",
+            )  # fmt: skip
+        return content, found.media_type
 
     def exported(self, what: str, county: str | None = None, detail: str = "", private: bool = False) -> None:
         """Put down that data leave the house by another door: a plan's export, a package. Needs the right."""

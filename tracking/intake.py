@@ -26,12 +26,7 @@ from tracking.store import Store
 from tracking.tables import events
 from tracking.targets import LOCAL
 
-FIELDS = {
-    "id": "编号", "kind": "类型", "block_id": "大池", "plan_id": "方案", "actor": "填报人", "happened": "时间",
-    "note": "备注", "done_mu": "已完成亩数", "passed": "是否合格", "reason": "原因", "measured_mu": "实测亩数",
-    "level_points": "测点数", "inspector": "验收人", "corrects": "更正", "operator": "农户", "given": "是否同意",
-    "files": "附件", "block_version": "大池版本", "measure": "措施", "units": "数量", "county": "县区",
-}  # fmt: skip
+FIELDS = rules.FIELDS_ZH
 """The columns of a file of reports, in English or Chinese. Needed: kind, happened, and block_id but for the
 approval of a whole plan and for scheme B (kind measure), which takes measure, units and county instead."""
 KINDS_ZH = {zh: kind for kind, zh in rules.ZH.items() if kind in rules.KINDS}
@@ -82,7 +77,7 @@ def read(path: Path) -> list[dict[str, Any]]:
                 raise ChigaiError(
                     f"不认识的列“{str(name)[:40]}”。",
                     f"There is no column {str(name)[:40]!r}.",
-                    do_zh=f"可用的列：{'、'.join(FIELDS)}。",
+                    do_zh=f"可用的列：{'、'.join(FIELDS.values())}。",
                     do_en=f"the columns are {', '.join(FIELDS)}.",
                     file=path,
                     row=number,

@@ -160,9 +160,13 @@ def _known(books: Books, event: Event, now: datetime, kept: list[dict[str, Any]]
     if _content(before) == _content(event):
         zh, en = "此前已收到，没有重复计入。", "Received before; it counts once."
         return Receipt(event.id, "repeated", zh, en, at.seq, at.hash)
-    names = ", ".join(n for n in CONTENT if getattr(before, n) != getattr(event, n))
-    zh = f"同一编号此前已有内容不同的记录（不同之处：{names}）。两份都已保留，台账以先到的为准。"
-    en = f"This id stands for another report already (they differ in {names}). Both are kept; the first one counts."
+    differ = [n for n in CONTENT if getattr(before, n) != getattr(event, n)]
+    called = "、".join(rules.FIELDS_ZH[n] for n in differ)
+    zh = f"同一编号此前已有内容不同的记录（不同之处：{called}）。两份都已保留，台账以先到的为准。"
+    en = (
+        f"This id stands for another report already (they differ in {', '.join(differ)}). Both are kept; "
+        "the first one counts."
+    )
     return _conflict(event, now, "content", zh, en, kept)
 
 

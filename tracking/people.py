@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from geo.errors import ChigaiError
 from tracking import audit, tables
+from tracking.counties import called
 from tracking.register import ChangedError
 from tracking.store import Store
 from tracking.tables import sessions
@@ -84,7 +85,7 @@ class ForbiddenError(ChigaiError):
 
     def __init__(self, action: str, county: str | None, elsewhere: bool) -> None:
         zh, en = NAMES.get(cast(Action, action), (action, action))
-        place = ("全市范围", "every county") if county is None else (f"县区 {county}", f"county {county}")
+        place = ("全市范围", "every county") if county is None else called(county)
         if elsewhere:
             said = f"您的“{zh}”权限不包括{place[0]}。", f"Your right to {en} does not reach {place[1]}."
         else:
@@ -228,7 +229,10 @@ def _shown(name: str, value: Any) -> tuple[str, str]:
         return ROLE_NAMES.get(value, (str(value), str(value)))
     if name == "counties":
         places = _places(value)
-        return ("全部", "all") if places is None else (("、".join(sorted(places)),) * 2)
+        if places is None:
+            return "全部", "all"
+        named = [called(place) for place in sorted(places)]
+        return "、".join(zh for zh, _ in named), ", ".join(en for _, en in named)
     if name == "active":
         return ("启用", "active") if value else ("停用", "inactive")
     return str(value), str(value)

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from planning.programme import Programme
+from tracking.counties import called
 
 KINDS = (
     "plan_approved", "started", "progress", "finished", "checked", "accepted", "mapped", "correction", "consent",
@@ -90,6 +91,13 @@ FIGURES = (
     "done_mu", "passed", "reason", "measured_mu", "level_points", "inspector", "operator", "given", "units",
 )  # fmt: skip
 """The fields of an event that a correction can put right."""
+FIELDS_ZH = {
+    "id": "编号", "kind": "类型", "block_id": "大池", "plan_id": "方案", "actor": "填报人", "happened": "时间",
+    "note": "备注", "done_mu": "已完成亩数", "passed": "是否合格", "reason": "原因", "measured_mu": "实测亩数",
+    "level_points": "测点数", "inspector": "验收人", "corrects": "更正", "operator": "农户", "given": "是否同意",
+    "files": "附件", "block_version": "大池版本", "measure": "措施", "units": "数量", "county": "县区",
+}  # fmt: skip
+"""What the fields of an event are called."""
 TAKES: dict[str, frozenset[str]] = {
     "plan_approved": frozenset(),
     "started": frozenset(),
@@ -147,7 +155,8 @@ def place(
         if event.kind not in ("plan_approved", "correction", "measure"):
             return Refusal("block", "缺少大池编号。", "It does not say which block.")
         if allowed is not None and county is not None and county not in allowed:
-            return Refusal("county", f"{county} 不在您负责的县区。", f"{county} is not one of your counties.")
+            zh, en = called(county)
+            return Refusal("county", f"{zh}不在您负责的县区。", f"{en} is not one of your counties.")
         if allowed is not None and county is None:
             return Refusal(
                 "county",
@@ -162,10 +171,11 @@ def place(
             f"The plan has no block {event.block_id[:60]}.",
         )
     if allowed is not None and block.county not in allowed:
+        zh, en = called(block.county)
         return Refusal(
             "county",
-            f"大池 {block.block_id} 属于 {block.county}，不在您负责的县区。",
-            f"Block {block.block_id} is of {block.county}, not of your counties.",
+            f"大池 {block.block_id} 属于{zh}，不在您负责的县区。",
+            f"Block {block.block_id} is of {en}, not of your counties.",
         )
     if block.withdrawn and event.kind not in ("correction", "consent"):
         return Refusal(

@@ -6,7 +6,7 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 
-from tracking.rules import EN, FIGURES, KINDS, TAKES, ZH, Event, Refusal, corrected
+from tracking.rules import EN, FIELDS_ZH, FIGURES, KINDS, TAKES, ZH, Event, Refusal, corrected
 
 CLOCK = timedelta(minutes=5)
 """How far a phone's clock may run ahead of the server's."""
@@ -21,7 +21,11 @@ def in_itself(event: Event, now: datetime) -> Refusal | None:
     """Whether an event is sound by itself, whatever else was reported."""
     if event.kind not in KINDS:
         kind = ascii(event.kind)[:40]
-        return Refusal("kind", f"没有 {kind} 这种记录。", f"There is no event of kind {kind}.")
+        return Refusal(
+            "kind",
+            f"没有 {kind} 这种记录，应为：{'、'.join(ZH[k] for k in KINDS)}。",
+            f"There is no event of kind {kind}; there are {', '.join(KINDS)}.",
+        )
     if not _written(event):
         return Refusal(
             "text",
@@ -66,9 +70,11 @@ def figures(event: Event) -> Refusal | None:
     """Whether an event carries the figures that its kind needs, and no others."""
     given = {name for name in FIGURES if getattr(event, name) is not None}
     if not given <= TAKES[event.kind]:
-        names = ", ".join(sorted(given - TAKES[event.kind]))
+        strange = sorted(given - TAKES[event.kind])
         return Refusal(
-            "figures", f"“{ZH[event.kind]}”不带这些内容：{names}。", f"A {EN[event.kind]} carries no {names}."
+            "figures",
+            f"“{ZH[event.kind]}”不带这些内容：{'、'.join(FIELDS_ZH[n] for n in strange)}。",
+            f"A {EN[event.kind]} carries no {', '.join(strange)}.",
         )
     if event.kind != "measure" and (event.measure is not None or event.county is not None):
         return Refusal(

@@ -357,8 +357,13 @@ def test_a_photo_whose_bytes_are_lost_is_said_to_be(
     at: At, season_of_both: dict[str, Any], tmp_path: Path
 ) -> None:
     sha = season_of_both[HULIN]["photo"]
-    (tmp_path / "home" / "files" / sha[:2] / f"{sha}.jpg").unlink()
+    place = tmp_path / "home" / "files" / sha[:2] / f"{sha}.jpg"
+    place.unlink()
     with pytest.raises(ChigaiError, match="missing"):
+        at("field", HULIN).photo(sha)
+    # another picture in its place is not shown as the one that was sent
+    place.write_bytes(picture("yellow"))
+    with pytest.raises(ChigaiError, match="changed"):
         at("field", HULIN).photo(sha)
 
 

@@ -128,7 +128,7 @@ def test_the_same_id_with_other_content_is_a_conflict_that_is_kept(followed: Sto
     for _ in range(2):
         (receipt,) = append(followed, [other])
         assert (receipt.status, receipt.code) == ("conflict", "content")
-        assert "note" in receipt.zh and "note" in receipt.en
+        assert "备注" in receipt.zh and "note" in receipt.en
     kept = conflicts(followed)
     assert len(kept) == 1 and json.loads(kept["sent"][0])["note"] == "second"
     assert events(followed)["note"].tolist() == ["first"]

@@ -193,6 +193,11 @@ def test_an_event_is_about_a_block_of_ones_own(
     assert (refusal.code if refusal else None) == code
 
 
+def test_a_refusal_names_the_county_as_people_do() -> None:
+    refusal = rules.place(event("started"), BLOCK, {"230382"})
+    assert refusal is not None and "虎林市" in refusal.zh and "Hulin" in refusal.en
+
+
 @pytest.mark.parametrize(
     ("counties", "code"), [(None, None), ({"230381"}, None), ({"230382"}, "county"), (set(), "county")]
 )
