@@ -290,6 +290,7 @@ def plan(
         made = pipeline.run(request, out, progress)
     print_counties(screen, made.meta)
     print_stopped(screen, made.meta)
+    cli_sites.print_sites(screen, [c for c in made.meta["counties"] if c["goal"]])
     screen.say(f"方案已写入 {out}", f"The plan is in {out}")
 
 

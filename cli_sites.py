@@ -87,6 +87,8 @@ def _report(counties: list[dict[str, Any]], frontier: pd.DataFrame) -> dict[str,
 
 def print_sites(screen: Screen, counties: list[dict[str, Any]]) -> None:
     """What was chosen in each county with a target, as plan.json tells it, and what is missing."""
+    if not counties:
+        return
     lang = screen.lang.value
     heads = [
         ("县区", "county"),

@@ -162,6 +162,7 @@ def _county(
         "gap": _gap(choice.cost_yuan, bound),
         "reach_mu": choice.reach_mu,
         "budget_yuan": budget,
+        "budget_asked": unit.adcode in wish.budgets,
         "over_budget": over,
         "shortfall_mu": short,
         "why": reasons,
@@ -187,7 +188,7 @@ def _wider(
 def _nothing_asked(unit: Unit) -> dict[str, Any]:
     return {
         "goal_asked": None, "goal": None, "goal_mu": None, "chosen_mu": 0.0, "chosen_cost_yuan": 0.0, "cost_bound_yuan": 0.0,
-        "gap": 0.0, "reach_mu": 0.0, "budget_yuan": unit.budget_yuan, "over_budget": False, "shortfall_mu": 0.0,
+        "gap": 0.0, "reach_mu": 0.0, "budget_yuan": unit.budget_yuan, "budget_asked": False, "over_budget": False, "shortfall_mu": 0.0,
         "why": {}, "cures": [], "shortfall_zh": "", "shortfall_en": "", "households": 0,
     }  # fmt: skip
 

@@ -28,6 +28,14 @@ def programme_of(meta: Mapping[str, Any], named: str | Path | None = None) -> Pr
             do_en="name their file with --programme.",
         )
     programme = load(own if named is None else named)
+    missing = {str(row["county"]) for row in meta["counties"]} - {unit.adcode for unit in programme.units}
+    if missing:
+        raise ChigaiError(
+            f"规则“{programme.id}”里没有方案中的县区：{'、'.join(sorted(missing))}。",
+            f"The rules “{programme.id}” lack counties of the plan: {', '.join(sorted(missing))}.",
+            do_zh="给出做这个方案所用的规则。",
+            do_en="name the rules that the plan was made by.",
+        )
     return programme.model_copy(update={"parameters": programme.parameters.with_values(**meta["parameters"])})
 
 
@@ -46,7 +54,8 @@ def rechoose(
     """
     plan = plans.read(folder)
     meta = copy.deepcopy(plan.meta)
-    rows = {row["county"]: row for row in meta["counties"] if row["floor_mu"] is not None}
+    asked = {unit.adcode for unit in programme.units if unit.has_target}
+    rows = {row["county"]: row for row in meta["counties"] if row["county"] in asked}
     if county is not None and county not in rows:
         raise ChigaiError(
             f"方案里没有县区 {county}，或通知没有给它任务。",
@@ -56,7 +65,7 @@ def rechoose(
         )
     goals: dict[str, Goal] = {code: row["goal_asked"] for code, row in rows.items() if row.get("goal_asked")}
     budgets: dict[str, float | None] = {
-        code: row["budget_yuan"] for code, row in rows.items() if "budget_yuan" in row
+        code: row["budget_yuan"] for code, row in rows.items() if row.get("budget_asked")
     }
     for code in rows if county is None else [county]:
         if goal is not None:
@@ -68,13 +77,18 @@ def rechoose(
     )
     blocks = plan.blocks.assign(site_id=pd.Series(chosen.site_id, index=plan.blocks.index, dtype="str"))
     good = chosen.sites[chosen.sites.meets_minimum]
+    units = {unit.adcode: unit for unit in programme.units}
     for row in meta["counties"]:
+        unit = units[row["county"]]
+        # the notice named may ask for other areas than the one that the plan was made by
+        row |= {name: getattr(unit, name) for name in ("floor_mu", "ceiling_mu", "site_minimum_mu")}
         own = good[good.county == row["county"]]
         row |= {"sites": len(own), "site_mu": float(own.area_mu.sum())}
         row["gap_mu"] = None if row["floor_mu"] is None else max(row["floor_mu"] - row["site_mu"], 0.0)
     totals = meta["totals"]
     totals |= {"sites": len(good), "site_mu": float(good.area_mu.sum())}
-    totals["gap_mu"] = float(sum(row["gap_mu"] or 0.0 for row in meta["counties"]))
+    for key in ("floor_mu", "ceiling_mu", "gap_mu"):
+        totals[key] = float(sum(row[key] or 0.0 for row in meta["counties"]))
     put_in(chosen, meta["counties"], totals)
     return chosen, blocks, meta
 

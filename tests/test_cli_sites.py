@@ -48,6 +48,7 @@ def test_floor_ceiling_and_budget(plan_folder: Path, lowered: Path) -> None:
     ask = ("sites", plan_folder, "--programme", lowered, "--county", "230381", "--json")
     floor, ceiling = county(chigai(*ask, "--floor"), "230381"), county(chigai(*ask, "--ceiling"), "230381")
     assert 0 < floor["chosen_cost_yuan"] < ceiling["chosen_cost_yuan"]
+    assert (floor["floor_mu"], floor["goal_mu"], ceiling["goal_mu"]) == (200, 200, 300)
     poor = county(chigai(*ask, "--budget", ceiling["chosen_cost_yuan"] / 4), "230381")
     assert poor["chosen_cost_yuan"] <= ceiling["chosen_cost_yuan"] / 4
     assert poor["chosen_mu"] < floor["chosen_mu"] and poor["over_budget"]
@@ -67,6 +68,9 @@ def test_with_out_a_plan_of_its_own_is_kept_and_the_first_stays(
     schemas.SITES.validate(less.sites)
     assert less.meta["sites_from"] == plans.read_meta(plan_folder)["id"]
     assert less.meta["id"] == "less"
+    # what was asked last is kept where nothing else is asked
+    again = chigai("sites", tmp_path / "less", "--programme", lowered, "--budget", 1e9, "--json")
+    assert county(again, "230381")["goal_asked"] == "floor"
     first = plans.read(plan_folder).blocks
     pd.testing.assert_frame_equal(
         pd.DataFrame(less.blocks.drop(columns="site_id")), pd.DataFrame(first.drop(columns="site_id"))
