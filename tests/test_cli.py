@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -314,11 +315,18 @@ def test_ctrl_c_in_a_real_run_leaves_nothing_behind(small: Path, tmp_path: Path)
         "--out",
         str(tmp_path / "p"),
     ]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+
+    def heeds_ctrl_c() -> None:
+        # a shell that runs the tests in the background has told them, and so their children, to ignore it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    with subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, preexec_fn=heeds_ctrl_c
+    ) as process:
         assert process.stderr is not None
         process.stderr.readline()
         time.sleep(0.2)
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode == 130, rest
     assert "Traceback" not in rest
