@@ -19,6 +19,7 @@ from folium.template import Template
 
 from geo import plans, tiles
 from geo.errors import ChigaiError
+from geo.export import public
 from tracking import targets
 from ui import assets, map_text, mapdata, mappages, numbers, palette, safe
 from ui.settings import Settings, current
@@ -266,7 +267,7 @@ def _looks(lang: str) -> dict[str, dict[str, dict[str, str]]]:
         "progress": palette.PROGRESS,
         "work": palette.WORK,
         "blocks": palette.BLOCKS,
-        "why": palette.REASONS,
+        "why": palette.REASONS | {public.OTHER: palette.OTHER},
         "rest": {"rest": palette.REST},
         "footprint": {"footprint": palette.FOOTPRINT},
         "parcels": palette.PARCELS,

@@ -92,6 +92,9 @@ REASONS: dict[str, Look] = {
 }
 """Why a parcel lies in no block that meets the minimum."""
 
+OTHER = Look("#B8B0A0", "plain", "", "其他原因", "another reason")
+"""Where the reason would tell what a household wants to somebody whom that does not concern."""
+
 PARCELS: dict[str, Look] = {
     "large": Look("#7FA7C4", "plain", "", "现状已达单池下限", "already meets the block minimum"),
     "small": Look("#F3DDAE", "plain", "", "现状小于单池下限", "below the block minimum"),

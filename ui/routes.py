@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from geo import tiles
 from geo.errors import ChigaiError
+from geo.export import public
 from tracking import people
 from tracking.desk import Desk
 from ui import assets, mapdata, mappages, maps, photo_routes, sign_in, state_routes
@@ -37,6 +38,8 @@ _OF_PARCELS: dict[str, tuple[str, bool | None]] = {
 
 _LEADS_TO_HOUSEHOLDS = ("parcel_id", "n_operators")
 """Columns of a plan's layers: a parcel's code is its household's in the register, and few households are known."""
+_HOUSEHOLDS_WILL = ("consent", "left_over")
+"""Reasons that say, or let one guess, that a household refused; exports keep them back as well."""
 
 
 class _BadRequest(ValueError):
@@ -165,13 +168,16 @@ def _geojson(layer: tiles.Layer, rows: np.ndarray, limit: int, zoom: int | None,
 def _without_private(layer: tiles.Layer, desk: Desk) -> tiles.Layer:
     """The layer as this person sees it: what leads to a household is told in their own counties alone."""
     places, table = people.where(desk.person, "see_private"), layer.table
-    hidden = [name for name in _LEADS_TO_HOUSEHOLDS if name in table]
+    hidden = [name for name in (*_LEADS_TO_HOUSEHOLDS, "reason") if name in table]
     if places is None or not hidden or "county" not in table:
         return layer
     table = table.copy(deep=False)
     mine = table["county"].isin(list(places))
     for name in hidden:
-        table[name] = table[name].astype(object).where(mine, None)
+        kept, instead = mine, None
+        if name == "reason":
+            kept, instead = mine | ~table[name].isin(_HOUSEHOLDS_WILL), public.OTHER
+        table[name] = table[name].astype(object).where(kept, instead)
     return tiles.Layer(table, layer.geoms, layer.size)
 
 

@@ -7,17 +7,20 @@ import json
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 import streamlit as st
 from starlette.applications import Starlette
 
+from geo import tiles
 from tests import map_home
 from tracking import people
+from tracking.desk import Desk
 from ui import assets, mapdata, maps, routes, sign_in
 
 
@@ -313,6 +316,31 @@ def test_what_leads_to_a_household_is_told_in_ones_own_counties_alone(
         assert {r["county"] for r in rows} == set(map_home.COUNTIES)
         assert {r["county"] for r in rows if r[column] is not None} == told
         assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("role", "counties", "told"),
+    [
+        ("planner", None, ["consent", "left_over", "elevation", None] * 2),
+        (
+            "field",
+            frozenset({"230381"}),
+            ["consent", "left_over", "elevation", None, "other", "other", "elevation", None],
+        ),
+        ("viewer", None, ["other", "other", "elevation", None] * 2),
+    ],
+)
+def test_that_a_household_refused_is_told_in_ones_own_counties_alone(
+    role: str, counties: frozenset[str] | None, told: list[str | None]
+) -> None:
+    table = pd.DataFrame(
+        {"county": ["230381"] * 4 + ["230382"] * 4, "reason": ["consent", "left_over", "elevation", None] * 2}
+    )
+    points = shapely.points(np.arange(8.0), 45.0)
+    layer = tiles.Layer(table, points, np.zeros(8))
+    desk = Desk(cast(Any, None), people.Person("u1", "某", role, counties))
+    assert list(routes._without_private(layer, desk).table["reason"]) == told
+    assert list(table["reason"])[:1] == ["consent"]
 
 
 def test_uploads_are_for_those_who_plan_where_they_lie(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
