@@ -32,7 +32,7 @@ test: setup lint
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy --ignore-missing-imports app.py cli.py cli_db.py cli_explain.py cli_ledger.py cli_package.py cli_people.py cli_sites.py geo planning tracking ui
+	@$(BIN)/mypy --ignore-missing-imports app.py cli.py commands geo planning tracking ui
 
 setup: $(STAMP)
 

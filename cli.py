@@ -1,4 +1,4 @@
-"""The `chigai` command: five verbs that ask the library and print what it answers."""
+"""The `chigai` command: making, checking, planning and looking; commands/ has the verbs beside these."""
 
 from __future__ import annotations
 
@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import cli_db
-import cli_explain
-import cli_ledger
-import cli_package
-import cli_people
-import cli_sites
+from commands import db, explain, ledger, package, people, sites
 from geo.errors import ChigaiError
 from planning.effort import Effort
 from ui.terminal import Lang, Screen, guarded, language, print_counties, print_findings, print_stopped
@@ -137,7 +132,7 @@ def demo(
 
     screen: Screen = ctx.obj
     if history:
-        cli_ledger.season(screen, folder, parcels, seed)
+        ledger.season(screen, folder, parcels, seed)
         return
     if folder is None:
         raise ChigaiError(
@@ -290,7 +285,7 @@ def plan(
         made = pipeline.run(request, out, progress)
     print_counties(screen, made.meta)
     print_stopped(screen, made.meta)
-    cli_sites.print_sites(screen, [c for c in made.meta["counties"] if c["goal"]])
+    sites.print_sites(screen, [c for c in made.meta["counties"] if c["goal"]])
     screen.say(f"方案已写入 {out}", f"The plan is in {out}")
 
 
@@ -357,12 +352,8 @@ def _adopt(folder: Path, home: Path) -> str:
     return name
 
 
-cli_explain.register(app)
-cli_ledger.register(app)
-cli_db.register(app)
-cli_package.register(app)
-cli_people.register(app)
-cli_sites.register(app)
+for verbs in (explain, ledger, db, package, people, sites):
+    verbs.register(app)
 
 
 def main() -> None:

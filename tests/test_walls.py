@@ -15,12 +15,8 @@ MAY_IMPORT = {
     "tracking": {"tracking", "planning", "geo"},
     "ui": {"ui", "tracking", "planning", "geo"},
     "app": {"ui", "tracking", "planning", "geo"},
-    "cli": {"cli_db", "cli_explain", "cli_ledger", "cli_package", "cli_people", "ui", "tracking", "planning", "geo"},
-    "cli_explain": {"ui", "tracking", "planning", "geo"},
-    "cli_ledger": {"ui", "tracking", "planning", "geo"},
-    "cli_db": {"cli_ledger", "ui", "tracking", "planning", "geo"},
-    "cli_package": {"cli_ledger", "ui", "tracking", "planning", "geo"},
-    "cli_people": {"cli_ledger", "ui", "tracking", "planning", "geo"},
+    "commands": {"commands", "ui", "tracking", "planning", "geo"},
+    "cli": {"commands", "ui", "tracking", "planning", "geo"},
 }
 SCREENS = {"streamlit", "folium", "altair", "typer", "rich", "starlette", "uvicorn"}
 DOORS = {"pyogrio", "ezdxf", "xlsxwriter", "openpyxl", "rasterio", "sqlalchemy"}
@@ -29,12 +25,7 @@ MODULES = sorted(
     [
         ROOT / "app.py",
         ROOT / "cli.py",
-        ROOT / "cli_explain.py",
-        ROOT / "cli_ledger.py",
-        ROOT / "cli_db.py",
-        ROOT / "cli_package.py",
-        ROOT / "cli_people.py",
-        *(p for room in ROOMS for p in (ROOT / room).rglob("*.py")),
+        *(p for room in (*ROOMS, "commands") for p in (ROOT / room).rglob("*.py")),
     ]
 )
 
