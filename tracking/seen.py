@@ -96,9 +96,13 @@ def reporters(store: Store, person: Person, plan_id: str | None = None) -> pd.Da
 def without_persons(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of `events` with nobody named in them: no household, no names, nothing that was freely written.
 
-    Who sent what stays as the user's id, which means nothing outside the house.
+    Who sent what stays as the user's id, which means nothing outside the house; whoever is no user, but was
+    written down with an imported report, is numbered: there the id is a name.
     """
     out = frame.copy()
+    ours = frame["name"].notna() | (frame["actor"] == people.LOCAL.id)
+    number, _ = pd.factorize(frame["actor"].where(~ours), sort=True)
+    out["actor"] = frame["actor"].where(ours, [f"r{n + 1}" for n in number])
     for name, nothing in PERSONS.items():
         out[name] = pd.Series([nothing] * len(out), index=out.index, dtype=object)
     return out

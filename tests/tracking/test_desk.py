@@ -429,6 +429,20 @@ def test_an_export_is_audited_and_names_nobody(
     assert told(followed)[-1] == ("u-official", "export", "done", None, "ledger", "csv 4 rows plan_id=p")
 
 
+def test_an_export_does_not_name_who_is_written_down_with_an_imported_report(
+    at: At, report: Report, followed: Store, approved: None
+) -> None:
+    user = people.add_user(followed, LOCAL, "李四", "li@example.cn", "field", [HULIN])
+    sent = [report("started", 1, "b1", "周外业"), report("started", 1, "b2", user.id)]
+    sent += [report("progress", 2, "b1", "周外业", done_mu=2), report("started", 1, "b3", "吴外业")]
+    assert [r.status for r in ledger.append(followed, sent, now=NOW)] == ["accepted"] * 4
+    rows = lines(at("official", HULIN).export_ledger("csv", kinds=["started", "progress"]))
+    by = [row[rows[0].index("填报人")] for row in rows[1:]]
+    assert by == ["r1", user.id, "r1"]
+    whole = lines(at(who="chief").export_ledger("csv", private=True, kinds=["started"]))
+    assert {row[whole[0].index("填报人")] for row in whole[1:]} == {"周外业", "吴外业", "李四"}
+
+
 def test_households_leave_only_with_who_may_take_them_and_of_those_counties(
     at: At, season_of_both: dict[str, Any], followed: Store
 ) -> None:
