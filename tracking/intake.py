@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from sqlalchemy import select
 
 from geo.errors import ChigaiError
 from planning.programme import Programme
-from tracking import rules
+from tracking import counties, rules
 from tracking.books import MANY, chunks
 from tracking.ledger import Event, Receipt, append
 from tracking.reports import end_of
@@ -34,6 +35,10 @@ LARGEST_FILE = 200_000_000
 SPACE = uuid.UUID("0c5a4b0e-65b7-4a55-8d4f-2f1f3b9f6f57")
 YES = ("true", "yes", "y", "1", "是", "合格", "同意", "通过")
 NO = ("false", "no", "n", "0", "否", "不合格", "不同意", "退回")
+AS_WRITTEN = re.compile(
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII
+)
+"""A day, or a day and a time, as spreadsheets and people write it: 2021/10/5, 2021年10月5日 8:05."""
 BACKLOG = "补录：按发生时间计收到时间"
 """The note that marks a report of which the paper came in when it happened."""
 
@@ -269,20 +274,31 @@ def _whole(value: Any) -> int:
     return int(number)
 
 
+def _county(value: Any) -> str:
+    codes = {name: code for code, both in counties.names().items() for name in both}
+    return codes.get(str(value), str(value))
+
+
 _READ: dict[str, Callable[[Any], Any]] = {
     "done_mu": _number, "passed": _truth, "reason": str, "measured_mu": _number, "level_points": _whole,
     "inspector": str, "corrects": lambda value: UUID(str(value)), "operator": str, "given": _truth,
-    "block_version": _whole, "measure": str, "units": _number, "county": str,
+    "block_version": _whole, "measure": str, "units": _number, "county": _county,
 }  # fmt: skip
 
 
 def _moment(value: Any, now: datetime) -> datetime:
-    text = str(value).replace("/", "-")
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        moment = datetime.fromisoformat(text)
-        return moment if moment.tzinfo else moment.replace(tzinfo=LOCAL)
-    noon = datetime.combine(day, time(12), LOCAL)
+    text = str(value)
+    if written := AS_WRITTEN.fullmatch(text):
+        year, month, day, hour, minute, second = (part and int(part) for part in written.groups())
+        found = date(year, month, day)
+        if hour is not None:
+            return datetime.combine(found, time(hour, minute, second or 0), LOCAL)
+    else:
+        try:
+            found = date.fromisoformat(text)
+        except ValueError:
+            moment = datetime.fromisoformat(text)
+            return moment if moment.tzinfo else moment.replace(tzinfo=LOCAL)
+    noon = datetime.combine(found, time(12), LOCAL)
     # noticed in the morning, it happened in the morning
-    return now if noon > now and day == now.astimezone(LOCAL).date() else noon
+    return now if noon > now and found == now.astimezone(LOCAL).date() else noon
