@@ -289,10 +289,10 @@ _READ: dict[str, Callable[[Any], Any]] = {
 def _moment(value: Any, now: datetime) -> datetime:
     text = str(value)
     if written := AS_WRITTEN.fullmatch(text):
-        year, month, day, hour, minute, second = (part and int(part) for part in written.groups())
-        found = date(year, month, day)
-        if hour is not None:
-            return datetime.combine(found, time(hour, minute, second or 0), LOCAL)
+        day, clock = written.groups()[:3], written.groups()[3:]
+        found = date(*map(int, day))
+        if clock[0]:
+            return datetime.combine(found, time(*(int(part or 0) for part in clock)), LOCAL)
     else:
         try:
             found = date.fromisoformat(text)
