@@ -289,10 +289,10 @@ _READ: dict[str, Callable[[Any], Any]] = {
 def _moment(value: Any, now: datetime) -> datetime:
     text = str(value)
     if written := AS_WRITTEN.fullmatch(text):
-        day, clock = written.groups()[:3], written.groups()[3:]
-        found = date(*map(int, day))
-        if clock[0]:
-            return datetime.combine(found, time(*(int(part or 0) for part in clock)), LOCAL)
+        year, month, day, hour, minute, second = (int(part or 0) for part in written.groups())
+        found = date(year, month, day)
+        if written[4]:
+            return datetime.combine(found, time(hour, minute, second), LOCAL)
     else:
         try:
             found = date.fromisoformat(text)
