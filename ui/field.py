@@ -63,8 +63,9 @@ def _plan(ctx: Visit, home: Path, quiet: bool) -> str | None:
     found = ctx.desk.plans()
     names = dict(zip(found["id"], found["name"], strict=True))
     if not names:
-        planner = ctx.desk.somewhere("plan")
-        todo = "field.no_plan_do" if not planner or parts.plan_metas(home) else "field.no_plan_make"
+        todo = "field.no_plan_do"
+        if ctx.desk.somewhere("plan"):
+            todo = "field.no_plan_yours" if parts.plan_metas(home) else "field.no_plan_make"
         parts.notice("plain", f"<b>{safe.text(t('field.no_plan'))}</b>", safe.text(t(todo)))
         follow.offer(ctx.desk, home, t)
         return None

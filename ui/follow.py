@@ -32,12 +32,12 @@ def offer(desk: Desk, home: Path, t: Words) -> None:
     if known:
         with st.expander(t("follow.another")):
             st.caption(t("follow.replaces"))
-            _choose(desk, home, waiting, t)
+            _choose(desk, home, waiting, t, first=False)
     else:
-        _choose(desk, home, waiting, t)
+        _choose(desk, home, waiting, t, first=True)
 
 
-def _choose(desk: Desk, home: Path, waiting: dict[str, dict[str, Any]], t: Words) -> None:
+def _choose(desk: Desk, home: Path, waiting: dict[str, dict[str, Any]], t: Words, first: bool) -> None:
     folder = next(iter(waiting))
     if len(waiting) > 1:
         folder = parts.choose(
@@ -45,7 +45,9 @@ def _choose(desk: Desk, home: Path, waiting: dict[str, dict[str, Any]], t: Words
         )
     else:
         st.caption(parts.plan_label(waiting[folder], t))
-    if not st.button(t("follow.button"), type="primary", key="follow", width="stretch"):
+    if not st.button(
+        t("follow.button"), type="primary" if first else "secondary", key="follow", width="stretch"
+    ):
         return
     try:
         with st.spinner(t("follow.busy")):
