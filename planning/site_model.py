@@ -34,6 +34,9 @@ SHARES = (0.95, 0.5, 0.1)
 STALLED = 4
 """Rounds that bring nothing before units are chosen whole."""
 
+MOST_REPAIRED = 4000
+"""Units of a county up to which every round with shares also tries for a better choice."""
+
 MOST_NAMED = 60
 """Units of one small group that get cuts of their own in one round, the largest first."""
 
@@ -144,10 +147,11 @@ def _in_shares(
                     cuts[u, around.tobytes()] = (u, around)
         if not cuts:
             break
-        few = int((part >= 0).sum()) <= limits.units
-        repaired = _repaired(graph, area, cost, value, part, rules, x > 0.5) if few else None
-        if repaired is not None and float(value[repaired].sum()) < float(value[best].sum()):
-            best = repaired
+        few = int((part >= 0).sum()) <= MOST_REPAIRED
+        for wanted in (x > 0.5, x > 0.1, x) if few else ():
+            repaired = _repaired(graph, area, cost, value, part, rules, wanted)
+            if repaired is not None and float(value[repaired].sum()) < float(value[best].sum()):
+                best = repaired
         if _near_enough(value, best, least, limits) or max(gains[-STALLED:]) < 1e-5 * scale:
             break
         _add(model, list(cuts.values()))
@@ -259,12 +263,12 @@ def _repaired(
     value: Floats,
     part: Ints,
     rules: Rules,
-    wanted: Bools,
+    wanted: Bools | Floats,
 ) -> Bools | None:
-    """A choice that keeps the rules and holds most of what is wanted; None where this way finds none."""
+    """A choice that keeps the rules and holds most of what is wanted (0–1); None where this way finds none."""
     least = rules.site_minimum_mu * (1 - 1e-9)
     most = max(float(cost.max(initial=0.0)), 1e-9)
-    biased = np.where(wanted, 1e-3, 1.0) * (cost + 1e-3 * most)
+    biased = (1.001 - np.clip(wanted.astype(float), 0.0, 1.0)) * (cost + 1e-3 * most)
     ptr, nbr = graph.indptr.astype(np.int64), graph.indices.astype(np.int64)
     target = rules.area_mu * (1 - 1e-9)
     step, _, _ = peel(area, biased, ptr, nbr, part >= 0, least, target)

@@ -33,8 +33,8 @@ HOPS = 4
 """Ways of growing: by a unit's own price, and by that of its surroundings, so many steps wide."""
 
 LIMITS = {
-    Effort.quick: Limits(shares=8, rounds=3, nodes=30, gap=1e-2, units=100),
-    Effort.normal: Limits(shares=30, rounds=15, nodes=300, gap=2e-3, units=1000),
+    Effort.quick: Limits(shares=8, rounds=3, nodes=30, gap=1e-2, units=60),
+    Effort.normal: Limits(shares=30, rounds=12, nodes=200, gap=2e-3, units=150),
     Effort.best: Limits(shares=60, rounds=60, nodes=3000, gap=1e-5, units=3000),
 }
 """How long the model works at a county."""
@@ -175,6 +175,8 @@ def choose(ground: Ground, goal_mu: float, budget_yuan: float | None, limits: Li
         # where the budget does not bind it is left out: the bound is then that of any choice
         rules = Rules(goal, np.inf, ground.site_minimum_mu)
         found, least = _solved(ground, ground.price_yuan, rules, start, limits)
+        if _paid(ground, found, budget):
+            found = _cheaper(ground, found, _improved(ground, ground.price_yuan, found, goal), budget)
         if not _paid(ground, found, budget):
             found, least = _solved(
                 ground, ground.price_yuan, rules._replace(budget_yuan=budget), start, limits
@@ -253,6 +255,12 @@ def _improved(ground: Ground, price: Floats, chosen: Bools, goal_mu: float) -> B
                 if float(price[grown].sum()) < float(price[chosen].sum()) * (1 - 1e-6):
                     chosen, better = grown, True
     return chosen
+
+
+def _cheaper(ground: Ground, one: Bools, other: Bools, budget_yuan: float) -> Bools:
+    """The cheaper of two choices of a goal, the second only where the budget reaches it."""
+    less = float(ground.price_yuan[other].sum()) < float(ground.price_yuan[one].sum())
+    return other if less and _paid(ground, other, budget_yuan) else one
 
 
 def _within(ground: Ground, kept: Bools, budget_yuan: float) -> Bools:
