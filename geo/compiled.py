@@ -2,11 +2,14 @@
 
 numba keeps machine code on disk and compares the time of the function's own file alone; what that function
 calls from other modules is inside the code as well, and would stay old when only the other file changes. So
-the cache lies in a folder named after the text of every module that declares a kernel.
+the code of a module lies in a folder named after its text and the text of every module it takes something from:
+a change compiles that module and those that build on it again, and nothing else.
 """
 
 from __future__ import annotations
 
+import ast
+import functools
 import hashlib
 import os
 import tempfile
@@ -17,35 +20,64 @@ from typing import Any
 import numba
 
 _ROOT = Path(__file__).resolve().parents[1]
-_PACKAGES = ("geo", "planning")
+_OWN = os.environ.get("NUMBA_CACHE_DIR")
 
 
-def digest() -> str:
-    """A short name for the present text of all modules that declare kernels."""
+@functools.cache
+def _file_of(name: str) -> Path | None:
+    """The file of a module of ours; None for anything else."""
+    path = _ROOT.joinpath(*name.split("."))
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.is_file():
+            return file
+    return None
+
+
+@functools.cache
+def _takes_from(name: str) -> frozenset[str]:
+    """The modules of ours that a module imports from."""
+    file = _file_of(name)
+    if file is None:
+        return frozenset()
+    named = set()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            named |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            named |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(n for n in named if _file_of(n) is not None)
+
+
+def digest(name: str) -> str:
+    """A short name for the present text of the module `name` and of all that it takes something from."""
+    found, todo = set(), {name}
+    while todo:
+        found |= todo
+        todo = set().union(*map(_takes_from, todo)) - found
     text = hashlib.sha256(numba.__version__.encode())
-    for package in _PACKAGES:
-        for path in sorted((_ROOT / package).rglob("*.py")):
-            source = path.read_bytes()
-            if b"@kernel" in source:
-                text.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + source)
+    for module in sorted(found):
+        file = _file_of(module)
+        if file is not None:
+            text.update(module.encode() + b"\0" + file.read_bytes())
     return text.hexdigest()[:16]
 
 
-def _folder() -> Path:
+@functools.cache
+def _folder(name: str) -> str:
+    own = f"{name}-{digest(name)}"
     beside = Path(__file__).resolve().parent / "__pycache__"
     try:
         beside.mkdir(exist_ok=True)
         if os.access(beside, os.W_OK):
-            return beside / f"compiled-{digest()}"
+            return str(beside / "compiled" / own)
     except OSError:
         pass  # a read-only installation: machine code goes where temporary files go
-    return Path(tempfile.gettempdir()) / f"chigai-compiled-{os.getuid()}-{digest()}"
-
-
-if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = str(_folder())  # type: ignore[attr-defined]
+    return str(Path(tempfile.gettempdir()) / f"chigai-compiled-{os.getuid()}" / own)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile without Python objects and without the interpreter's lock, and keep the code on disk."""
+    if _OWN is None:
+        # read by numba when it declares a function, and at no other time
+        numba.config.CACHE_DIR = _folder(function.__module__)  # type: ignore[attr-defined]
     return numba.njit(cache=True, nogil=True)(function)
