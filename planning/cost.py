@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from geo.compiled import kernel
+from geo.compiled import kernel, lean
 from geo.schemas import MU_M2
 
 Floats = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ class Prices(NamedTuple):
     operator_yuan: float
 
 
-@kernel
+@lean
 def block_cost(cut_m3: Any, area_m2: Any, rectangularity: Any, n_operators: Any, prices: Prices) -> Any:
     """Cost of making one block, yuan: earth moved, crookedness, and operators beyond the first.
 

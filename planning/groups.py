@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from geo.compiled import kernel
-from planning.pairs import MOST, Pair, best_exact, best_sweep, bit, first_bits, low, part_of, worth
+from geo.compiled import kernel, lean
+from planning.pairs import MOST, Pair, bit, first_bits, low, part_of, worth
+from planning.splits import best_exact, best_sweep
 
 EXACT = 9
 """Largest union of two groups for which every connected split is tried."""
@@ -50,10 +51,10 @@ class Work(NamedTuple):
     changed: np.ndarray  # n: clock of a group's last change
     tried: np.ndarray  # n: clock at which all of a group's pairs were found to be at rest
     seen: np.ndarray  # n stamps
-    meta: np.ndarray  # head and length of the queue, clock, stamp, random state
+    meta: np.ndarray  # head and length of the queue, clock, stamp, random state, where to look for a label
 
 
-@kernel
+@lean
 def random(meta, n):
     """A number in 0..n-1 from the unit's own xorshift stream."""
     x = np.uint64(meta[4])
@@ -76,7 +77,7 @@ def state(n):
     )
 
 
-@kernel
+@lean
 def clear(s):
     s.lab[:] = -1
     s.first[:] = -1
@@ -95,7 +96,7 @@ def copy(a, b):
     b.area[:] = a.area
 
 
-@kernel
+@lean
 def total(s):
     """Value of the blocks alone: what loose groups earn does not count in the end."""
     total = 0.0
@@ -115,6 +116,9 @@ def work(n, pairs, seed):
         np.zeros((pairs + 1, 2)),
         np.zeros((MOST * 2 + 2, 3), np.uint64),
         np.zeros((MOST * 2 + 2, 3)),
+        np.zeros((MOST, 2), np.int32),
+        np.zeros((MOST + 1, 6)),
+        np.zeros((2, 22)),
     )
     w = Work(
         pair,
@@ -125,7 +129,7 @@ def work(n, pairs, seed):
         np.zeros(n, np.int64),
         np.zeros(n, np.int64),
         np.zeros(n, np.int64),
-        np.zeros(5, np.int64),
+        np.zeros(6, np.int64),
     )
     w.meta[4] = (seed * 2654435761 + 88172645463325252) & 0x7FFFFFFFFFFFFFFF
     for _ in range(4):
@@ -133,7 +137,7 @@ def work(n, pairs, seed):
     return w
 
 
-@kernel
+@lean
 def gather(members, k, u, w):
     """Take k parcels as bits 0..k-1: their figures, operators, and the pairs among them, each once."""
     t = w.pair
@@ -175,7 +179,7 @@ def gather(members, k, u, w):
         w.pos[w.node[i]] = -1
 
 
-@kernel
+@lean
 def push(g, w):
     if not w.queued[g]:
         w.queued[g] = True
@@ -184,7 +188,7 @@ def push(g, w):
         w.meta[1] += 1
 
 
-@kernel
+@lean
 def set_group(g, mask, u, s, w, rule):
     """Make group g of the gathered parcels in `mask`."""
     s.first[g] = -1
@@ -204,7 +208,7 @@ def set_group(g, mask, u, s, w, rule):
     push(g, w)
 
 
-@kernel
+@lean
 def new_label(s, mask, w):
     """A free label: any parcel's own index that no group uses, looked for among the parcels at hand first."""
     m = mask
@@ -213,13 +217,17 @@ def new_label(s, mask, w):
         m &= m - np.uint64(1)
         if s.first[p] < 0:
             return p
-    for g in range(s.first.shape[0]):
+    # there are fewer groups than parcels: a look that goes on where the last one ended is short
+    n = s.first.shape[0]
+    for _ in range(n):
+        g = w.meta[5]
+        w.meta[5] = (g + 1) % n
         if s.first[g] < 0:
             return g
     return -1
 
 
-@kernel
+@lean
 def assign(mask, u, s, w, rule):
     """Make each connected part of `mask` a group with a free label."""
     while mask:
@@ -228,7 +236,7 @@ def assign(mask, u, s, w, rule):
         set_group(new_label(s, part, w), part, u, s, w, rule)
 
 
-@kernel
+@lean
 def split(g, h, u, s, w, rule, members):
     """Split the union of groups g and h (h = -1: g alone) anew if that is better; True where it was."""
     k = 0

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from geo.compiled import kernel
+from geo.compiled import kernel, lean
 from planning.cost import block_value
 
 BROKEN_OFF, LIMITED, WHOLE = 0, 1, 2
@@ -22,14 +22,14 @@ class Columns(NamedTuple):
     area: np.ndarray  # float64[count]: m² of the parcels
 
 
-@kernel
-def _least_cut(u, group, k):
+@lean
+def _least_cut(area, z, group, k):
     """Cut of any larger block that falls to these k parcels at the least, m³: half the way to their median."""
     least = np.inf
     for i in range(k):
         way = 0.0
         for j in range(k):
-            way += u.area[group[j]] * abs(u.z[group[j]] - u.z[group[i]])
+            way += area[group[j]] * abs(z[group[j]] - z[group[i]])
         least = min(least, way)
     return least / 2
 
@@ -44,8 +44,10 @@ def listing(u, outside, rule, limit, most):
     no more than this part of such a block must (a block's cut is at least the sum over its parts of
     `_least_cut`, as its level is no nearer to a part's parcels than their median).
     """
-    minimum, prices = rule.minimum, rule.prices
-    n = u.area.shape[0]
+    # taken out of their tuples once: each time would be a counted reference, and these loops do little else
+    p_area, z, op, extent, ptr, nbr, facing, p_ridge = u
+    minimum, maximum, step, prices = rule.minimum, rule.maximum, rule.step, rule.prices
+    n = p_area.shape[0]
     capacity = 256
     width = 2048
     start = np.zeros(capacity + 1, np.int64)
@@ -65,26 +67,26 @@ def listing(u, outside, rule, limit, most):
     count = 0
     used = 0
     tried = 0
-    upper = min(rule.maximum, limit)
+    upper = min(maximum, limit)
     state = WHOLE
     for r in range(n):
         root[r] = count
         mark[r] = True
         inside[r] = True
         group[0] = r
-        f[0, 0] = u.area[r]
-        f[0, 1] = u.area[r] * u.z[r]
+        f[0, 0] = p_area[r]
+        f[0, 1] = p_area[r] * z[r]
         f[0, 2] = 0.0
         f[0, 3] = 0.0
-        f[0, 4] = u.z[r]
-        f[0, 5] = u.z[r]
+        f[0, 4] = z[r]
+        f[0, 5] = z[r]
         for i in range(4):
-            f[0, 6 + i] = u.box[r, i]
+            f[0, 6 + i] = extent[r, i]
         f[0, 10] = outside[r]
-        ops[0] = 1 if u.op[r] >= 0 else 0
+        ops[0] = 1 if op[r] >= 0 else 0
         k = 0
-        for e in range(u.ptr[r], u.ptr[r + 1]):
-            q = u.nbr[e]
+        for e in range(ptr[r], ptr[r + 1]):
+            q = nbr[e]
             if q > r and not mark[q]:
                 mark[q] = True
                 near[k] = q
@@ -121,13 +123,13 @@ def listing(u, outside, rule, limit, most):
                         p = group[i]
                         member[used] = p
                         used += 1
-                        above = u.z[p] - level
+                        above = z[p] - level
                         if above > 0.0:
-                            cut += u.area[p] * above
+                            cut += p_area[p] * above
                     if f[d, 10] > 0.0:
                         net[count] = prices.ridge_yuan_per_m * (
                             f[d, 3] + f[d, 10] / 2
-                        ) - prices.earthwork_yuan_per_m3 * _least_cut(u, group, d + 1)
+                        ) - prices.earthwork_yuan_per_m3 * _least_cut(p_area, z, group, d + 1)
                     else:
                         box = (f[d, 8] - f[d, 6]) * (f[d, 9] - f[d, 7])
                         net[count] = block_value(
@@ -149,32 +151,32 @@ def listing(u, outside, rule, limit, most):
                 continue
             q = near[at[d]]
             at[d] += 1
-            low = min(f[d, 4], u.z[q])
-            high = max(f[d, 5], u.z[q])
-            if high - low > rule.step:
+            low = min(f[d, 4], z[q])
+            high = max(f[d, 5], z[q])
+            if high - low > step:
                 continue
             ridge = f[d, 2]
             saved = f[d, 3]
-            for e in range(u.ptr[q], u.ptr[q + 1]):
-                if inside[u.nbr[e]]:
-                    ridge += u.ridge[e]
-                    saved += u.facing[e]
-            if f[d, 0] + u.area[q] + ridge > upper:
-                if f[d, 0] + u.area[q] + ridge <= rule.maximum:
+            for e in range(ptr[q], ptr[q + 1]):
+                if inside[nbr[e]]:
+                    ridge += p_ridge[e]
+                    saved += facing[e]
+            if f[d, 0] + p_area[q] + ridge > upper:
+                if f[d, 0] + p_area[q] + ridge <= maximum:
                     state = LIMITED
                 continue
-            known = u.op[q] < 0
+            known = op[q] < 0
             if not known:
                 for i in range(d + 1):
-                    if u.op[group[i]] == u.op[q]:
+                    if op[group[i]] == op[q]:
                         known = True
                         break
             ops[d + 1] = ops[d] + (0 if known else 1)
             k = last[d]
             at[d + 1] = at[d]
             first[d + 1] = k
-            for e in range(u.ptr[q], u.ptr[q + 1]):
-                p = u.nbr[e]
+            for e in range(ptr[q], ptr[q + 1]):
+                p = nbr[e]
                 if p > r and not mark[p]:
                     mark[p] = True
                     near[k] = p
@@ -183,16 +185,16 @@ def listing(u, outside, rule, limit, most):
             d += 1
             group[d] = q
             inside[q] = True
-            f[d, 0] = f[d - 1, 0] + u.area[q]
-            f[d, 1] = f[d - 1, 1] + u.area[q] * u.z[q]
+            f[d, 0] = f[d - 1, 0] + p_area[q]
+            f[d, 1] = f[d - 1, 1] + p_area[q] * z[q]
             f[d, 2] = ridge
             f[d, 3] = saved
             f[d, 4] = low
             f[d, 5] = high
-            f[d, 6] = min(f[d - 1, 6], u.box[q, 0])
-            f[d, 7] = min(f[d - 1, 7], u.box[q, 1])
-            f[d, 8] = max(f[d - 1, 8], u.box[q, 2])
-            f[d, 9] = max(f[d - 1, 9], u.box[q, 3])
+            f[d, 6] = min(f[d - 1, 6], extent[q, 0])
+            f[d, 7] = min(f[d - 1, 7], extent[q, 1])
+            f[d, 8] = max(f[d - 1, 8], extent[q, 2])
+            f[d, 9] = max(f[d - 1, 9], extent[q, 3])
             f[d, 10] = f[d - 1, 10] + outside[q]
             fresh = True
     root[n] = count

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from geo.compiled import kernel
+from geo.compiled import lean
 from planning.cost import Prices, block_value
 
 MOST = 64
@@ -37,6 +37,9 @@ class Pair(NamedTuple):
     ridge: np.ndarray  # float64[e, 2]: facing m, ridge m²
     stack: np.ndarray  # uint64[130, 3]: the enumeration's masks: inside, banned, neighbours
     bound: np.ndarray  # float64[130, 3]: of the same, area m², lowest and highest level m
+    order: np.ndarray  # int32[64, 2]: a sweep's parcels in their order, and the place of each
+    sweep: np.ndarray  # float64[65, 6]: figures of a sweep by place, or of moves by parcel
+    side: np.ndarray  # float64[2, 22]: figures of the two sides (planning.splits)
 
 
 @intrinsic
@@ -49,18 +52,18 @@ def low(typingctx, mask):  # type: ignore[no-untyped-def]
     return types.int64(types.uint64), code
 
 
-@kernel
+@lean
 def bit(i):
     return np.uint64(1) << np.uint64(i)
 
 
-@kernel
+@lean
 def first_bits(k):
     """The mask of k parcels, 1 <= k <= 64."""
     return (bit(k - 1) - np.uint64(1)) | bit(k - 1)
 
 
-@kernel
+@lean
 def worth(mask, t, rule):
     """Value [yuan] of the connected group `mask`, and its parcels' area [m²] if it is a block.
 
@@ -124,7 +127,7 @@ def worth(mask, t, rule):
     return rule.worth * area + net, area
 
 
-@kernel
+@lean
 def part_of(mask, t):
     """The connected part of `mask` that holds its lowest bit."""
     part = mask & (~mask + np.uint64(1))
@@ -138,7 +141,7 @@ def part_of(mask, t):
     return part
 
 
-@kernel
+@lean
 def worth_parts(mask, t, rule):
     """Value of `mask` taken as its connected parts, each a group."""
     total = 0.0
@@ -150,121 +153,3 @@ def worth_parts(mask, t, rule):
         if total == -np.inf:
             break
     return total
-
-
-@kernel
-def best_exact(k, t, rule, best, both):
-    """The best split of k gathered parcels among all whose one side is connected: (value, mask).
-
-    both: only splits into two blocks can be better, as both groups are blocks already; that prunes by area.
-    """
-    full = first_bits(k)
-    chosen = np.uint64(0)
-    whole = 0.0
-    for i in range(k):
-        whole += t.value[i, 0]
-    ridges = 0.0
-    for e in range(t.ptr[k]):
-        ridges += t.ridge[e, 1]
-    whole += ridges
-    t.stack[0, 0] = np.uint64(1)
-    t.stack[0, 1] = np.uint64(0)
-    t.stack[0, 2] = t.mask[0, 0]
-    t.bound[0, 0] = t.value[0, 0]
-    t.bound[0, 1] = t.value[0, 1]
-    t.bound[0, 2] = t.value[0, 1]
-    top = 1
-    while top > 0:
-        top -= 1
-        inside = t.stack[top, 0]
-        banned = t.stack[top, 1]
-        around = t.stack[top, 2]
-        area = t.bound[top, 0]
-        zl = t.bound[top, 1]
-        zh = t.bound[top, 2]
-        edge = around & ~inside & ~banned
-        if edge == 0:
-            if inside != full and not (both and area + ridges < rule.minimum):
-                b = worth_parts(full & ~inside, t, rule)
-                if b > -np.inf:
-                    a, _ = worth(inside, t, rule)
-                    if a + b > best:
-                        best = a + b
-                        chosen = inside
-            continue
-        new = edge & (~edge + np.uint64(1))
-        i = low(new)
-        t.stack[top, 1] = banned | new
-        top += 1
-        zl = min(zl, t.value[i, 1])
-        zh = max(zh, t.value[i, 1])
-        if zh - zl <= rule.step and not (both and whole - area - t.value[i, 0] < rule.minimum):
-            t.stack[top, 0] = inside | new
-            t.stack[top, 1] = banned
-            t.stack[top, 2] = around | t.mask[i, 0]
-            t.bound[top, 0] = area + t.value[i, 0]
-            t.bound[top, 1] = zl
-            t.bound[top, 2] = zh
-            top += 1
-    return best, chosen
-
-
-@kernel
-def attempt(mask, full, t, rule, best, chosen):
-    """(best, chosen), or those of splitting `full` into `mask` and the rest where that is worth more."""
-    if mask == 0 or mask == full:
-        return best, chosen
-    value = worth_parts(mask, t, rule)
-    if value > -np.inf:
-        value += worth_parts(full & ~mask, t, rule)
-        if value > best:
-            return value, mask
-    return best, chosen
-
-
-@kernel
-def best_sweep(k, mine, t, rule, best):
-    """The best split of k gathered parcels by sweeps across them, single moves and swaps: (value, mask).
-
-    mine: mask of the first group, all ones where a single group is split.
-    """
-    full = first_bits(k)
-    chosen = np.uint64(0)
-    key = np.empty(k)
-    order = np.empty(k, np.int64)
-    for way in range(5):
-        for i in range(k):
-            uu = t.value[i, 2] + t.value[i, 4]
-            vv = t.value[i, 3] + t.value[i, 5]
-            if way == 0:
-                key[i] = uu
-            elif way == 1:
-                key[i] = vv
-            elif way == 2:
-                key[i] = t.value[i, 1]
-            elif way == 3:
-                key[i] = uu + vv
-            else:
-                key[i] = uu - vv
-            order[i] = i
-        for i in range(1, k):
-            o = order[i]
-            j = i - 1
-            while j >= 0 and key[order[j]] > key[o]:
-                order[j + 1] = order[j]
-                j -= 1
-            order[j + 1] = o
-        mask = np.uint64(0)
-        for i in range(k - 1):
-            mask |= bit(order[i])
-            best, chosen = attempt(mask, full, t, rule, best, chosen)
-    if mine != full:
-        for i in range(k):
-            own = mine if mine & bit(i) else full & ~mine
-            if t.mask[i, 0] & ~own:
-                best, chosen = attempt(mine ^ bit(i), full, t, rule, best, chosen)
-                if mine & bit(i):
-                    for j in range(k):
-                        if not mine & bit(j) and t.mask[j, 0] & mine:
-                            best, chosen = attempt(mine ^ bit(i) ^ bit(j), full, t, rule, best, chosen)
-    return best, chosen
