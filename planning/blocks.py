@@ -39,9 +39,9 @@ Rows = npt.NDArray[np.integer]
 
 
 KNOBS = {
-    Effort.quick: Knobs(800, 64, 20_000, False, 1, 0, 0, 0, 0, 0, 24, 100),
-    Effort.normal: Knobs(9_000, 512, 100_000, False, 0, 2, 1, 0, 0, 0, 40, 1000),
-    Effort.best: Knobs(300_000, 4096, 500_000, False, 3, 5, 3, 24, 3000, 2, 90, 60_000),
+    Effort.quick: Knobs(800, 64, 20_000, 1, 0, 0, 0, 0, 0, 200, 0, 0, 0, 1.0, 0),
+    Effort.normal: Knobs(4000, 512, 100_000, 0, 2, 1, 0, 0, 0, 1500, 3, 90, 0, 0.02, 90),
+    Effort.best: Knobs(50_000, 4096, 500_000, 3, 5, 3, 24, 3000, 2, 3000, 12, 4000, 4000, 0.0, 8000),
 }
 """What each effort may spend on a part."""
 LARGE = 1500
@@ -81,7 +81,8 @@ def solve(
     """
     n = len(fields.area_m2)
     own = rules.worth_yuan_per_m2
-    worth = np.array([*(w / MU_M2 for w in WORTHS_YUAN_PER_MU if w / MU_M2 < own), own])
+    less = [w / MU_M2 for w in WORTHS_YUAN_PER_MU if w / MU_M2 < own]
+    worth = np.array([*(less or [own / 2]), own])
     bounds = weak(fields, can, rules.prices, worth)
     if not can.any():
         return np.full(n, -1, np.int32), bounds
@@ -93,20 +94,30 @@ def solve(
         step[small] *= 1 - SPREAD
         piece, first, whole = _contracted(fields, small, rules.max_step_m * SPREAD)
         reached = np.bincount(piece, can) > 0
-        labels, part, most, proven = run.solved(whole, reached, step[first])
+        labels, part, at, most, proven = run.solved(whole, reached, step[first])
         labels, part = labels[piece], part[piece]
     else:
-        labels, part, most, proven = run.solved(fields, can, step)
+        labels, part, at, most, proven = run.solved(fields, can, step)
     # pieces bound nothing: what they cannot hold, parcels might
     sure = np.flatnonzero(can & ~small)
     rows = sure[np.unique(bounds.part[sure], return_index=True)[1]]
     to, of = bounds.part[rows], part[rows]
-    bounds.most[to] = np.fmin(bounds.most[to], most[of])
+    _tighten(bounds.worth, bounds.most, to, at[of], most[of])
     bounds.proven[to] = proven[of]
     dearest = _dearest(fields, bounds.part, rules)
     bounds.area_m2[:] = np.minimum(bounds.area_m2, (bounds.most[:, -1] + dearest) / max(own, 1e-12))
     codes, _ = pd.factorize(np.where(labels >= 0, labels, np.nan), use_na_sentinel=True)
     return codes.astype(np.int32), bounds
+
+
+def _tighten(worth: Floats, most: Floats, rows: Rows, at: Floats, found: Floats) -> None:
+    """Put bounds that were found at the worths `at` in the place of those of `rows` that say less.
+
+    Bounds at another worth than before replace what was there; the run's own worth is always the same.
+    """
+    other = (at != worth[rows]) & np.isfinite(found)
+    most[rows] = np.where(other, found, np.fmin(most[rows], found))
+    worth[rows] = np.where(other, at, worth[rows])
 
 
 def _dearest(fields: Fields, part: Ints, rules: Rules) -> Floats:
@@ -136,13 +147,17 @@ class _Run:
     threads: int
     progress: Callable[[float], None] | None
 
-    def solved(self, fields: Fields, can: Bools, step: Floats) -> tuple[Ints, Ints, Floats, Bools]:
-        """Labels (row numbers, -1 loose) and part of each parcel; most and proven of each part. step: m, per parcel."""
+    def solved(self, fields: Fields, can: Bools, step: Floats) -> tuple[Ints, Ints, Floats, Floats, Bools]:
+        """Labels (row numbers, -1 loose) and part of each parcel; of each part, worths, most at them, and proven.
+
+        step: m, per parcel.
+        """
         part = parts(fields, can)
         order, bounds = _arranged(fields, part)
         ordered = reordered(fields, order)
         sizes = np.diff(bounds)
         labels = np.full(len(order), -1, np.int32)
+        at = np.tile(self.worth, (len(sizes), 1))
         most = np.full((len(sizes), len(self.worth)), np.inf)
         proven = np.zeros(len(sizes), bool)
         large = sizes > LARGE
@@ -152,11 +167,11 @@ class _Run:
         for i, effort in enumerate(efforts):
             todo = np.flatnonzero(~proven)
             self._level(
-                ordered, bounds, step[order], todo, large, effort, labels, most, proven, i / len(efforts)
+                ordered, bounds, step[order], todo, large, effort, labels, at, most, proven, i / len(efforts)
             )
         out = np.full(len(part), -1, np.int32)
         out[order] = np.where(labels >= 0, order[labels], -1)
-        return out, part, most, proven
+        return out, part, at, most, proven
 
     def _level(
         self,
@@ -167,11 +182,12 @@ class _Run:
         again: Bools,
         effort: Effort,
         labels: Ints,
+        at: Floats,
         most: Floats,
         proven: Bools,
         begun: float,
     ) -> None:
-        """Solve the parts `todo` at one effort, chunk by chunk over threads; labels, most, proven are brought forward."""
+        """Solve the parts `todo` at one effort, chunk by chunk over threads; labels, at, most, proven are brought forward."""
         ptr, nbr, edge = adjacency(len(fields.area_m2), fields.left, fields.right)
         facing, ridge = fields.facing_m[edge], fields.ridge_m2[edge]
         size = np.cumsum(np.diff(bounds)[todo])
@@ -180,19 +196,19 @@ class _Run:
         )
         cuts = np.append(cuts, len(todo))
 
-        # bounds by cells are taken once, at the effort that was asked for
-        knobs = KNOBS[effort] if effort == self.effort else KNOBS[effort]._replace(cell=0)
+        # bounds are taken once, at the effort that was asked for
+        knobs = KNOBS[effort] if effort == self.effort else KNOBS[effort]._replace(seeds=0)
 
         def work(i: int) -> None:
             mine = todo[cuts[i] : cuts[i + 1]]
-            found, top, sure = solve_parts(
+            found, of, top, sure = solve_parts(
                 bounds, mine, fields.area_m2, fields.elevation_m, fields.operator, fields.box_m, ptr, nbr, facing,
                 ridge, fields.minimum_m2, self.rules.maximum_m2, step, self.rules.prices, self.worth, labels, again,
                 self.seed, knobs,
             )  # fmt: skip
             rows = np.concatenate([np.arange(bounds[p], bounds[p + 1]) for p in mine])
             labels[rows] = found
-            most[mine] = np.fmin(most[mine], top)
+            _tighten(at, most, mine, of, top)
             proven[mine] = sure
 
         share = list(Effort).index(self.effort) + 1
@@ -222,7 +238,7 @@ class _Run:
             ridge_m2=fields.ridge_m2[same],
         )
         first = replace(self, effort=Effort.quick, progress=None)
-        labels, _, _, _ = first.solved(apart, inside, step)
+        labels, *_ = first.solved(apart, inside, step)
         assert len(labels) == n
         return labels
 

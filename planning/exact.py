@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from geo.compiled import kernel
+from geo.compiled import kernel, lean
+from planning.columns import enlarged, no_columns
 from planning.cost import block_value
 from planning.cover import cover
 from planning.groups import Unit
-from planning.listing import BROKEN_OFF, WHOLE, Columns, listing
-from planning.relaxation import relax
+from planning.listing import BROKEN_OFF, WHOLE, listing
 
 MOST_PARCELS = 240
 """Parcels of a part that is taken as a whole: the relaxation works on a square of them."""
-GROWTH = (1.6, 2.0, 2.5, 3.0, 4.0, 6.0)
+GROWTH = (1.3, 1.6, 2.0, 2.5, 3.0, 4.0, 6.0, np.inf)
 """Largest blocks listed where not all can be, as multiples of the minimum, the next only if the last was little."""
 
 
@@ -100,62 +100,95 @@ def frontier(ptr, nbr, rows, place):
     return order
 
 
+@lean
+def _earns(u, members, rule):
+    """(net, area) of one block: ridges saved less what it costs [yuan], and m² of its parcels."""
+    n = members.shape[0]
+    area, moment, ridge, saved = 0.0, 0.0, 0.0, 0.0
+    u0, v0, u1, v1 = np.inf, np.inf, -np.inf, -np.inf
+    operators = 0
+    for i in range(n):
+        p = members[i]
+        area += u.area[p]
+        moment += u.area[p] * u.z[p]
+        u0, v0 = min(u0, u.box[p, 0]), min(v0, u.box[p, 1])
+        u1, v1 = max(u1, u.box[p, 2]), max(v1, u.box[p, 3])
+        known = u.op[p] < 0
+        for j in range(i):
+            known = known or u.op[members[j]] == u.op[p]
+        if not known:
+            operators += 1
+        for e in range(u.ptr[p], u.ptr[p + 1]):
+            for j in range(i):
+                if members[j] == u.nbr[e]:
+                    ridge += u.ridge[e]
+                    saved += u.facing[e]
+    cut = 0.0
+    for i in range(n):
+        cut += u.area[members[i]] * max(u.z[members[i]] - moment / area, 0.0)
+    box = (u1 - u0) * (v1 - v0)
+    return block_value(n, area + ridge, saved, cut, box, float(operators), rule.prices), area
+
+
 @kernel
 def value(u, labels, rule):
     """Yuan that the blocks of `labels` are worth: area in them, ridges saved, less what they cost."""
+    order = np.argsort(labels, kind="mergesort").astype(np.int32)
     n = labels.shape[0]
-    order = np.argsort(labels, kind="mergesort")
     total = 0.0
     i = 0
     while i < n and labels[order[i]] < 0:
         i += 1
     while i < n:
         k = i
-        g = labels[order[i]]
-        area, az, ridge, saved = 0.0, 0.0, 0.0, 0.0
-        u0, v0, u1, v1 = np.inf, np.inf, -np.inf, -np.inf
-        ops = 0
-        while k < n and labels[order[k]] == g:
-            p = order[k]
-            area += u.area[p]
-            az += u.area[p] * u.z[p]
-            u0, v0 = min(u0, u.box[p, 0]), min(v0, u.box[p, 1])
-            u1, v1 = max(u1, u.box[p, 2]), max(v1, u.box[p, 3])
-            for e in range(u.ptr[p], u.ptr[p + 1]):
-                if labels[u.nbr[e]] == g and u.nbr[e] > p:
-                    ridge += u.ridge[e]
-                    saved += u.facing[e]
-            if u.op[p] >= 0:
-                known = False
-                for j in range(i, k):
-                    known = known or u.op[order[j]] == u.op[p]
-                if not known:
-                    ops += 1
+        while k < n and labels[order[k]] == labels[order[i]]:
             k += 1
-        cut = 0.0
-        for j in range(i, k):
-            cut += u.area[order[j]] * max(u.z[order[j]] - az / area, 0.0)
-        box = (u1 - u0) * (v1 - v0)
-        total += rule.worth * area
-        total += block_value(k - i, area + ridge, saved, cut, box, float(ops), rule.prices)
+        net, area = _earns(u, order[i:k], rule)
+        total += rule.worth * area + net
         i = k
     return total
 
 
 @kernel
-def pack(columns, worth, least, width, states):
-    """(labels, value, most): the best packing of listed groups worth more than `least`, and what none is above.
+def with_blocks(c, u, labels, rule):
+    """The columns c and the blocks of `labels`."""
+    order = np.argsort(labels, kind="mergesort").astype(np.int32)
+    n = labels.shape[0]
+    i = 0
+    while i < n and labels[order[i]] < 0:
+        i += 1
+    while i < n:
+        k = i
+        while k < n and labels[order[k]] == labels[order[i]]:
+            k += 1
+        at = c.count[0]
+        used = c.start[at]
+        if at == c.net.shape[0] or used + k - i > c.member.shape[0]:
+            c = enlarged(c)
+            continue
+        c.net[at], c.area[at] = _earns(u, order[i:k], rule)
+        c.member[used : used + k - i] = order[i:k]
+        c.first[at] = order[i]
+        c.start[at + 1] = used + k - i
+        c.count[0] = at + 1
+        i = k
+    return c
 
-    A block is labelled by its first parcel, -1 loose; value is `least` where nothing better was found. width:
-    states kept at each parcel, widened to it step by step until none is left out; states: in all, at once.
+
+@kernel
+def pack(columns, n, worth, y, least, width, states):
+    """(labels, value, most): the best packing of the columns worth more than `least`, and what none is above.
+
+    y: shares of the n parcels that hold for all columns. A block is labelled by its first parcel, -1 loose; value
+    is `least` where nothing better was found. width: states kept at each parcel, widened to it step by step until
+    none is left out; states: in all, at once.
     """
-    n = columns.root.shape[0] - 1
-    y, total = relax(columns, worth, 200 * n + 2000)
+    total = y.sum()
     labels = np.full(n, -1, np.int32)
     loss = total - least
     now = min(8, width)
     while True:
-        chosen, found, dropped = cover(columns, worth, y, loss, now, states)
+        chosen, found, dropped = cover(columns, n, worth, y, loss, now, states)
         if found < loss:
             loss = found
             labels[:] = -1
@@ -170,71 +203,30 @@ def pack(columns, worth, least, width, states):
 
 
 @kernel
-def listed(u, outside, rule, most, some):
-    """(Columns, whether they are all): all groups, if these are no more than `most`.
-
-    Else none, or if `some` is wanted, those up to the largest block of GROWTH for which they are no more.
-    """
+def listed(u, rule, most):
+    """(Columns, whether they are all): all groups, if these are no more than `most`."""
     n = u.area.shape[0]
-    columns, state = listing(u, outside, rule, np.inf, most)
-    if state == WHOLE:
-        return columns, True
-    columns = Columns(
-        np.zeros(n + 1, np.int64), np.zeros(1, np.int64), np.empty(0, np.int16), np.empty(0), np.empty(0)
-    )
-    if some:
-        for factor in GROWTH:
-            further, state = listing(u, outside, rule, factor * rule.minimum, most)
-            if state == BROKEN_OFF:
-                break
-            columns = further
-            if 2 * columns.net.shape[0] > most:
-                break
-    return columns, False
+    columns, state = listing(u, np.zeros(n), np.ones(n, np.bool_), 0.0, rule, np.inf, most)
+    return columns, state == WHOLE
 
 
 @kernel
-def bounds_of_cells(u, rule, worths, largest, most):
-    """What no packing of u is worth more than, for each of `worths` [yuan/m²]: float64[worths].
+def small_groups(u, outside, here, overlap, rule, most):
+    """(Columns, whether they are all): groups up to the largest block of GROWTH for which they are no more than `most`.
 
-    u, in the order of its frontier, is cut into cells of at most `largest` parcels and `most` groups. What a
-    block holds of a cell is one of the cell's groups or several; the sum over cells bounds the whole.
+    outside, here, overlap: of `planning.listing.listing`.
     """
-    n = u.area.shape[0]
-    out = np.zeros(worths.shape[0])
-    place = np.full(n, -1, np.int32)
-    stack = np.empty((2 * n + 2, 2), np.int32)
-    stack[0, 0] = 0
-    stack[0, 1] = n
-    top = 1
-    while top > 0:
-        top -= 1
-        lo, hi = stack[top, 0], stack[top, 1]
-        if hi - lo <= largest:
-            cell, outside = take(u, np.arange(lo, hi).astype(np.int32), place)
-            columns, state = listing(cell, outside, rule, np.inf, most)
-            if state == WHOLE:
-                for w in range(worths.shape[0]):
-                    _, total = relax(columns, worths[w], 200 * (hi - lo) + 2000)
-                    out[w] += total
-                continue
-        # cut where the least ridge is between the two sides, somewhere in the middle
-        margin = max((hi - lo) // 3, 1)
-        cut = lo + (hi - lo) // 2
-        least = np.inf
-        for s in range(lo + margin, hi - margin + 1):
-            across = 0.0
-            for p in range(lo, s):
-                for e in range(u.ptr[p], u.ptr[p + 1]):
-                    if s <= u.nbr[e] < hi:
-                        across += u.facing[e]
-            if across < least:
-                least = across
-                cut = s
-        stack[top, 0], stack[top, 1] = lo, cut
-        stack[top + 1, 0], stack[top + 1, 1] = cut, hi
-        top += 2
-    return out
+    columns = no_columns(1, 1)
+    for factor in GROWTH:
+        further, state = listing(u, outside, here, overlap, rule, factor * rule.minimum, most)
+        if state == BROKEN_OFF:
+            break
+        columns = further
+        if state == WHOLE:
+            return columns, True
+        if 2 * columns.count[0] > most:
+            break
+    return columns, False
 
 
 @kernel

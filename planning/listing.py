@@ -1,201 +1,230 @@
-"""All groups of a part that may be a block, each listed once below its first parcel, with what it earns."""
+"""Groups of a part that may be a block, each found once below its lowest parcel: all of them, or the better ones.
+
+Where shares of the parcels are given, only groups worth more than their shares are looked for, and what a group can
+still become is bounded (planning.ceiling).
+"""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
 from geo.compiled import kernel, lean
+from planning.ceiling import at_most, part_of_more
+from planning.columns import enlarged, no_columns
 from planning.cost import block_value
+from planning.walk import AREA, BOX, HIGHEST, LOWEST, MOMENT, OUTSIDE, PROFIT, RIDGE, SAVED, walk_of
 
-BROKEN_OFF, LIMITED, WHOLE = 0, 1, 2
-
-
-class Columns(NamedTuple):
-    """Groups as columns: those whose first parcel is p are root[p]..root[p + 1]; members by start."""
-
-    root: np.ndarray  # int64[n + 1]
-    start: np.ndarray  # int64[count + 1]
-    member: np.ndarray  # int16[...]
-    net: np.ndarray  # float64[count]: ridges saved less cost, yuan
-    area: np.ndarray  # float64[count]: m² of the parcels
+BROKEN_OFF, LIMITED, WHOLE, FULL = 0, 1, 2, 3
 
 
 @lean
-def _least_cut(area, z, group, k):
-    """Cut of any larger block that falls to these k parcels at the least, m³: half the way to their median."""
-    least = np.inf
-    for i in range(k):
-        way = 0.0
-        for j in range(k):
-            way += area[group[j]] * abs(z[group[j]] - z[group[i]])
-        least = min(least, way)
-    return least / 2
+def _store(u, w, d, rule, c):
+    """Value less profit of the group at depth d [yuan], written behind the last of the columns; count stays."""
+    count = c.count[0]
+    used = c.start[count]
+    for i in range(d + 1):
+        c.member[used + i] = w.group[i]
+    c.start[count + 1] = used + d + 1
+    c.first[count] = w.group[0]
+    c.area[count] = w.figure[d, AREA]
+    if w.figure[d, OUTSIDE] > 0.0:
+        c.net[count] = part_of_more(u, w, d, rule)
+        return c.net[count]
+    level = w.figure[d, MOMENT] / w.figure[d, AREA]
+    cut = 0.0
+    for i in range(d, -1, -1):
+        above = u.z[w.level[i]] - level
+        if above <= 0.0:
+            break
+        cut += u.area[w.level[i]] * above
+    box = (w.figure[d, BOX + 2] - w.figure[d, BOX]) * (w.figure[d, BOX + 3] - w.figure[d, BOX + 1])
+    whole = w.figure[d, AREA] + w.figure[d, RIDGE]
+    c.net[count] = block_value(
+        d + 1, whole, w.figure[d, SAVED], cut, box, float(w.operators[d, 0]), rule.prices
+    )
+    return c.net[count]
+
+
+@lean
+def groups_below(r, u, outside, rule, limit, worth, y, keep, climb, most, c, w):
+    """(tried, keep, left, state): the groups whose lowest parcel is r, added to the columns c.
+
+    limit: largest group looked at, m² (one parcel alone may be larger); most: groups tried before it gives up.
+    keep: only groups worth more than their shares y by this much [yuan] are added; -inf: all, and y is not
+    looked at. climb: each one that is added raises keep. left: where it gave up, what those not tried are not
+    worth more than beyond their shares. state: FULL where c has no room (nothing was added), BROKEN_OFF,
+    LIMITED or WHOLE.
+    """
+    minimum, maximum, step = rule.minimum, rule.maximum, rule.step
+    bounded = keep > -np.inf
+    upper = min(maximum, limit)
+    begun = c.count[0]
+    state = WHOLE
+    left = -np.inf
+    tried = 0
+    f = w.figure
+    w.mark[r] = True
+    w.inside[r] = True
+    w.group[0] = r
+    w.level[0] = r
+    f[0, AREA] = u.area[r]
+    f[0, MOMENT] = u.area[r] * u.z[r]
+    f[0, RIDGE] = 0.0
+    f[0, SAVED] = 0.0
+    f[0, LOWEST] = u.z[r]
+    f[0, HIGHEST] = u.z[r]
+    for i in range(4):
+        f[0, BOX + i] = u.box[r, i]
+    f[0, OUTSIDE] = outside[r]
+    f[0, PROFIT] = worth * u.area[r] - y[r] if bounded else 0.0
+    w.operators[0, 0] = 1 if w.who[r] >= 0 else 0
+    if w.who[r] >= 0:
+        w.taken[w.who[r]] = 1
+    w.operators[0, 1] = w.operators[0, 0] if w.here[r] else 0
+    k = 0
+    for e in range(u.ptr[r], u.ptr[r + 1]):
+        q = u.nbr[e]
+        if q > r and not w.mark[q]:
+            w.mark[q] = True
+            w.near[k] = q
+            k += 1
+    w.at[0] = 0
+    w.first[0] = 0
+    w.last[0] = k
+    d = 0
+    fresh = True
+    while d >= 0:
+        if fresh:
+            fresh = False
+            tried += 1
+            if f[d, AREA] + f[d, RIDGE] >= minimum or f[d, OUTSIDE] > 0.0:
+                if c.count[0] == c.net.shape[0] or c.start[c.count[0]] + d + 1 > c.member.shape[0]:
+                    state = FULL
+                else:
+                    value = f[d, PROFIT] + _store(u, w, d, rule, c)
+                    if not bounded or value > keep:
+                        c.count[0] += 1
+                        if climb:
+                            keep = value
+            if not bounded:
+                if tried > most:
+                    state = BROKEN_OFF
+            elif state != FULL:
+                top = at_most(r, u, outside, w, d, rule)
+                if top <= keep:
+                    w.at[d] = w.last[d]
+                elif tried > most:
+                    left = max(left, top)
+                    state = BROKEN_OFF
+                    w.at[d] = w.last[d]
+            if state == FULL or (state == BROKEN_OFF and not bounded):
+                for i in range(d + 1):
+                    for j in range(w.first[i], w.last[i]):
+                        w.mark[w.near[j]] = False
+                    w.inside[w.group[i]] = False
+                    if w.who[w.group[i]] >= 0:
+                        w.taken[w.who[w.group[i]]] = 0
+                break
+        if w.at[d] == w.last[d]:
+            for i in range(w.first[d], w.last[d]):
+                w.mark[w.near[i]] = False
+            w.inside[w.group[d]] = False
+            if w.who[w.group[d]] >= 0:
+                w.taken[w.who[w.group[d]]] -= 1
+            i = 0
+            while w.level[i] != w.group[d]:
+                i += 1
+            while i < d:
+                w.level[i] = w.level[i + 1]
+                i += 1
+            d -= 1
+            continue
+        q = w.near[w.at[d]]
+        w.at[d] += 1
+        low = min(f[d, LOWEST], u.z[q])
+        high = max(f[d, HIGHEST], u.z[q])
+        if high - low > step:
+            continue
+        ridge = f[d, RIDGE]
+        saved = f[d, SAVED]
+        for e in range(u.ptr[q], u.ptr[q + 1]):
+            if w.inside[u.nbr[e]]:
+                ridge += u.ridge[e]
+                saved += u.facing[e]
+        if f[d, AREA] + u.area[q] + ridge > upper:
+            if f[d, AREA] + u.area[q] + ridge <= maximum and state == WHOLE:
+                state = LIMITED
+            continue
+        known = w.who[q] < 0 or w.taken[w.who[q]] > 0
+        if w.who[q] >= 0:
+            w.taken[w.who[q]] += 1
+        w.operators[d + 1, 0] = w.operators[d, 0] + (0 if known else 1)
+        w.operators[d + 1, 1] = w.operators[d, 1] + (0 if known or not w.here[q] else 1)
+        k = w.last[d]
+        w.at[d + 1] = w.at[d]
+        w.first[d + 1] = k
+        for e in range(u.ptr[q], u.ptr[q + 1]):
+            p = u.nbr[e]
+            if p > r and not w.mark[p]:
+                w.mark[p] = True
+                w.near[k] = p
+                k += 1
+        w.last[d + 1] = k
+        d += 1
+        w.group[d] = q
+        w.inside[q] = True
+        i = d
+        while i > 0 and u.z[w.level[i - 1]] > u.z[q]:
+            w.level[i] = w.level[i - 1]
+            i -= 1
+        w.level[i] = q
+        f[d, AREA] = f[d - 1, AREA] + u.area[q]
+        f[d, MOMENT] = f[d - 1, MOMENT] + u.area[q] * u.z[q]
+        f[d, RIDGE] = ridge
+        f[d, SAVED] = saved
+        f[d, LOWEST] = low
+        f[d, HIGHEST] = high
+        f[d, BOX] = min(f[d - 1, BOX], u.box[q, 0])
+        f[d, BOX + 1] = min(f[d - 1, BOX + 1], u.box[q, 1])
+        f[d, BOX + 2] = max(f[d - 1, BOX + 2], u.box[q, 2])
+        f[d, BOX + 3] = max(f[d - 1, BOX + 3], u.box[q, 3])
+        f[d, OUTSIDE] = f[d - 1, OUTSIDE] + outside[q]
+        if bounded:
+            f[d, PROFIT] = f[d - 1, PROFIT] + worth * u.area[q] - y[q]
+        fresh = True
+    w.mark[r] = False
+    w.inside[r] = False
+    if state == FULL:
+        c.count[0] = begun
+    return tried, keep, left, state
 
 
 @kernel
-def listing(u, outside, rule, limit, most):
+def listing(u, outside, here, overlap, rule, limit, most):
     """(Columns, state): groups of connected parcels within the hard rules; state BROKEN_OFF, LIMITED or WHOLE.
 
     limit: largest group looked at, m² (one parcel alone may be larger); most: groups tried before it gives up.
     outside: m of ridge from each parcel to parcels beyond those of `u`. A group with such a ridge stands for
     any block that has just these parcels here: it needs no minimum, saves half of those ridges, and pays
-    no more than this part of such a block must (a block's cut is at least the sum over its parts of
-    `_least_cut`, as its level is no nearer to a part's parcels than their median).
+    no more than this part of such a block must (`planning.ceiling.part_of_more`). here, overlap: of `walk_of`.
     """
-    # taken out of their tuples once: each time would be a counted reference, and these loops do little else
-    p_area, z, op, extent, ptr, nbr, facing, p_ridge = u
-    minimum, maximum, step, prices = rule.minimum, rule.maximum, rule.step, rule.prices
-    n = p_area.shape[0]
-    capacity = 256
-    width = 2048
-    start = np.zeros(capacity + 1, np.int64)
-    net = np.empty(capacity)
-    area = np.empty(capacity)
-    member = np.empty(width, np.int16)
-    root = np.zeros(n + 1, np.int64)
-    mark = np.zeros(n, np.bool_)
-    inside = np.zeros(n, np.bool_)
-    near = np.empty(n + 1, np.int32)
-    group = np.empty(n + 1, np.int32)
-    at = np.zeros(n + 1, np.int32)
-    first = np.zeros(n + 1, np.int32)
-    last = np.zeros(n + 1, np.int32)
-    f = np.zeros((n + 1, 11))  # area, area·z, ridge, saved, lowest, highest, box, ridge to the outside
-    ops = np.zeros(n + 1, np.int32)
-    count = 0
-    used = 0
-    tried = 0
-    upper = min(maximum, limit)
+    n = u.area.shape[0]
+    w = walk_of(u, here, overlap)
+    c = no_columns(min(most, 256) + 1, 2048 + n)
+    none = np.zeros(0)
+    spent = 0
     state = WHOLE
-    for r in range(n):
-        root[r] = count
-        mark[r] = True
-        inside[r] = True
-        group[0] = r
-        f[0, 0] = p_area[r]
-        f[0, 1] = p_area[r] * z[r]
-        f[0, 2] = 0.0
-        f[0, 3] = 0.0
-        f[0, 4] = z[r]
-        f[0, 5] = z[r]
-        for i in range(4):
-            f[0, 6 + i] = extent[r, i]
-        f[0, 10] = outside[r]
-        ops[0] = 1 if op[r] >= 0 else 0
-        k = 0
-        for e in range(ptr[r], ptr[r + 1]):
-            q = nbr[e]
-            if q > r and not mark[q]:
-                mark[q] = True
-                near[k] = q
-                k += 1
-        at[0] = 0
-        first[0] = 0
-        last[0] = k
-        d = 0
-        fresh = True
-        while d >= 0:
-            if fresh:
-                fresh = False
-                tried += 1
-                if f[d, 0] + f[d, 2] >= minimum or f[d, 10] > 0.0:
-                    if count == capacity:
-                        capacity *= 2
-                        start2 = np.zeros(capacity + 1, np.int64)
-                        start2[: count + 1] = start[: count + 1]
-                        start = start2
-                        net2 = np.empty(capacity)
-                        net2[:count] = net[:count]
-                        net = net2
-                        area2 = np.empty(capacity)
-                        area2[:count] = area[:count]
-                        area = area2
-                    if used + d + 1 > width:
-                        width *= 2
-                        member2 = np.empty(width, np.int16)
-                        member2[:used] = member[:used]
-                        member = member2
-                    level = f[d, 1] / f[d, 0]
-                    cut = 0.0
-                    for i in range(d + 1):
-                        p = group[i]
-                        member[used] = p
-                        used += 1
-                        above = z[p] - level
-                        if above > 0.0:
-                            cut += p_area[p] * above
-                    if f[d, 10] > 0.0:
-                        net[count] = prices.ridge_yuan_per_m * (
-                            f[d, 3] + f[d, 10] / 2
-                        ) - prices.earthwork_yuan_per_m3 * _least_cut(p_area, z, group, d + 1)
-                    else:
-                        box = (f[d, 8] - f[d, 6]) * (f[d, 9] - f[d, 7])
-                        net[count] = block_value(
-                            d + 1, f[d, 0] + f[d, 2], f[d, 3], cut, box, float(ops[d]), prices
-                        )
-                    area[count] = f[d, 0]
-                    count += 1
-                    start[count] = used
-                if tried > most:
-                    root[r + 1 :] = count
-                    return Columns(
-                        root, start[: count + 1], member[:used], net[:count], area[:count]
-                    ), BROKEN_OFF
-            if at[d] == last[d]:
-                for i in range(first[d], last[d]):
-                    mark[near[i]] = False
-                inside[group[d]] = False
-                d -= 1
-                continue
-            q = near[at[d]]
-            at[d] += 1
-            low = min(f[d, 4], z[q])
-            high = max(f[d, 5], z[q])
-            if high - low > step:
-                continue
-            ridge = f[d, 2]
-            saved = f[d, 3]
-            for e in range(ptr[q], ptr[q + 1]):
-                if inside[nbr[e]]:
-                    ridge += p_ridge[e]
-                    saved += facing[e]
-            if f[d, 0] + p_area[q] + ridge > upper:
-                if f[d, 0] + p_area[q] + ridge <= maximum:
-                    state = LIMITED
-                continue
-            known = op[q] < 0
-            if not known:
-                for i in range(d + 1):
-                    if op[group[i]] == op[q]:
-                        known = True
-                        break
-            ops[d + 1] = ops[d] + (0 if known else 1)
-            k = last[d]
-            at[d + 1] = at[d]
-            first[d + 1] = k
-            for e in range(ptr[q], ptr[q + 1]):
-                p = nbr[e]
-                if p > r and not mark[p]:
-                    mark[p] = True
-                    near[k] = p
-                    k += 1
-            last[d + 1] = k
-            d += 1
-            group[d] = q
-            inside[q] = True
-            f[d, 0] = f[d - 1, 0] + p_area[q]
-            f[d, 1] = f[d - 1, 1] + p_area[q] * z[q]
-            f[d, 2] = ridge
-            f[d, 3] = saved
-            f[d, 4] = low
-            f[d, 5] = high
-            f[d, 6] = min(f[d - 1, 6], extent[q, 0])
-            f[d, 7] = min(f[d - 1, 7], extent[q, 1])
-            f[d, 8] = max(f[d - 1, 8], extent[q, 2])
-            f[d, 9] = max(f[d - 1, 9], extent[q, 3])
-            f[d, 10] = f[d - 1, 10] + outside[q]
-            fresh = True
-    root[n] = count
-    return Columns(root, start[: count + 1], member[:used], net[:count], area[:count]), state
+    r = 0
+    while r < n:
+        tried, _, _, now = groups_below(
+            r, u, outside, rule, limit, 0.0, none, -np.inf, False, most - spent, c, w
+        )
+        if now == FULL:
+            c = enlarged(c)
+            continue
+        spent += tried
+        if now == BROKEN_OFF:
+            return c, BROKEN_OFF
+        state = min(state, now)
+        r += 1
+    return c, state

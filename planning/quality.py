@@ -29,9 +29,9 @@ Bools = npt.NDArray[np.bool_]
 class Bounds:
     """What no partition passes, by part.
 
-    part: int32[n], part of each parcel, -1 for one that could be in no block. For every worth w = worth[k] of a
-    square metre in blocks [yuan/m²], no partition of part i has w × area − (cost − cost of all its ridges)
-    above most[i, k] [yuan]. area_m2: float64[parts], the most area in blocks. proven: bool[parts], whether
+    part: int32[n], part of each parcel, -1 for one that could be in no block. For every worth w = worth[i, k] of
+    a square metre in blocks [yuan/m²], no partition of part i has w × area − (cost − cost of all its ridges)
+    above most[i, k] [yuan]; the last k is the run's own worth. area_m2: float64[parts], the most area in blocks. proven: bool[parts], whether
     the best partition is known; it is then reached by the plan that came with these bounds.
     """
 
@@ -63,7 +63,7 @@ def weak(fields: Fields, can: Bools, prices: Prices, worth: Floats) -> Bounds:
     saved = prices.ridge_yuan_per_m * _ridges(fields, part, n)
     return Bounds(
         part=part,
-        worth=worth,
+        worth=np.tile(worth, (n, 1)),
         most=worth[None, :] * area[:, None] + saved[:, None],
         area_m2=area,
         proven=np.zeros(n, bool),
@@ -117,7 +117,7 @@ def by_part(fields: Fields, bounds: Bounds, labels: Ints, prices: Prices) -> pd.
     ridges = prices.ridge_yuan_per_m * _ridges(fields, part, n)
     paid = np.bincount(of, cost - prices.ridge_yuan_per_m * removed, n) + ridges
     # cost - ridges >= w × area - most(w), for every w
-    least = (bounds.worth[None, :] * compliant[:, None] - bounds.most).max(axis=1, initial=-np.inf) + ridges
+    least = (bounds.worth * compliant[:, None] - bounds.most).max(axis=1, initial=-np.inf) + ridges
     least = np.clip(least, 0.0, paid)
     tight = paid - least <= 1e-6 * np.maximum(paid, 1.0)
     inside = np.flatnonzero(part >= 0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from geo.compiled import kernel
-from planning.exact import frontier, listed, pack, take, value
+from planning.exact import frontier, pack, small_groups, take, value
+from planning.relaxation import relax
 
 
 @kernel
@@ -103,10 +104,11 @@ def resplit(u, labels, rule, target, most, width, rounds):
             for i in range(k):
                 now[i] = labels[rows[i]]
             worth_now = value(part, now, rule)
-            columns, _ = listed(part, np.zeros(k), rule, most, True)
-            if columns.net.shape[0] == 0:
+            columns, _ = small_groups(part, np.zeros(k), np.ones(k, np.bool_), 0.0, rule, most)
+            if columns.count[0] == 0:
                 continue
-            new, better, _ = pack(columns, rule.worth, worth_now + 1e-3, width, 100_000)
+            y, _ = relax(columns, k, rule.worth, 200 * k + 2000)
+            new, better, _ = pack(columns, k, rule.worth, y, worth_now + 1e-3, width, 100_000)
             if better <= worth_now + 1e-3:
                 continue
             changed += 1

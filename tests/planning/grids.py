@@ -11,7 +11,10 @@ from planning.blocks import Fields
 def grid(
     rows: int, columns: int, area_mu, z, operator=None, minimum_mu: float = 5.0, ridge_m2: float = 12.0
 ) -> Fields:
-    """A rows × columns unit; area_mu, z, operator: one value or one per parcel, row by row; 30 m sides."""
+    """A rows × columns unit; area_mu, z, operator: one value or one per parcel, row by row.
+
+    Each parcel lies in a cell of its own: 30 m wide, or as wide as the largest parcel needs.
+    """
     n = rows * columns
     index = np.arange(n).reshape(rows, columns)
     left = np.concatenate([index[:, :-1].ravel(), index[:-1].ravel()]).astype(np.int32)
@@ -19,12 +22,13 @@ def grid(
     order = np.lexsort((right, left))
     y, x = np.divmod(np.arange(n), columns)
     full = lambda v: np.broadcast_to(np.asarray(v, float), n).copy()  # noqa: E731
+    side = max(30.0, np.sqrt(full(area_mu).max() * MU_M2) + 0.4)
     return Fields(
         area_m2=full(area_mu) * MU_M2,
         elevation_m=full(z),
         minimum_m2=np.full(n, minimum_mu * MU_M2),
         operator=np.full(n, -1, np.int32) if operator is None else np.asarray(operator, np.int32),
-        box_m=np.column_stack([x * 30.0, y * 30.0, x * 30.0 + 29.6, y * 30.0 + 29.6]),
+        box_m=np.column_stack([x * side, y * side, (x + 1) * side - 0.4, (y + 1) * side - 0.4]),
         unit=np.zeros(n, np.int32),
         left=left[order],
         right=right[order],

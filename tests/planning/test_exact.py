@@ -13,9 +13,9 @@ from geo.neighbours import adjacency
 from geo.schemas import MU_M2
 from planning import blocks, quality
 from planning.blocks import solve
+from planning.cells import bound_of_cells
 from planning.cost import Prices, block_cost
 from planning.effort import Effort
-from planning.exact import bounds_of_cells
 from planning.fields import Rules
 from planning.groups import Unit
 from planning.pairs import Rule
@@ -121,9 +121,9 @@ def unit(fields):
 def hasty(monkeypatch):
     """Efforts that can list next to nothing, so that most parts stay unproven."""
     knobs = {
-        Effort.quick: Knobs(4, 4, 500, False, 1, 0, 0, 0, 0, 0, 6, 20),
-        Effort.normal: Knobs(20, 8, 500, True, 0, 1, 1, 8, 60, 1, 8, 60),
-        Effort.best: Knobs(60, 16, 1000, True, 1, 2, 1, 12, 200, 2, 12, 200),
+        Effort.quick: Knobs(4, 4, 500, 1, 0, 0, 0, 0, 0, 20, 0, 0, 0, 1.0, 0),
+        Effort.normal: Knobs(20, 8, 500, 0, 1, 1, 8, 60, 1, 60, 2, 4, 0, 0.05, 0),
+        Effort.best: Knobs(60, 16, 1000, 1, 2, 1, 12, 200, 2, 100, 4, 20, 20, 0.0, 20),
     }
     monkeypatch.setattr(blocks, "KNOBS", knobs)
 
@@ -140,22 +140,31 @@ def test_a_little_unit_is_solved_to_the_best_of_all_its_partitions_whatever_a_mu
         assert table.cost_bound_yuan.tolist() == pytest.approx(table.cost_yuan.tolist())
 
 
-@settings(max_examples=40, deadline=None)
-@given(little, st.integers(1, 4), st.sampled_from([0.2, 0.5, 2.0, 1500.0]))
-def test_the_bound_by_cells_is_above_the_best_partition(fields, largest, yuan_per_m2):
+@settings(max_examples=60, deadline=None)
+@given(
+    little,
+    st.booleans(),
+    st.integers(1, 30),
+    st.integers(0, 3),
+    st.integers(0, 20),
+    st.sampled_from([0.2, 0.5, 2.0, 1500.0]),
+)
+def test_the_bound_by_cells_is_above_the_best_partition(fields, whole, seeds, rounds, tried, yuan_per_m2):
     rules = replace(RULES, worth_yuan_per_m2=yuan_per_m2)
     rule = Rule(fields.minimum_m2[0], rules.maximum_m2, 0.3 + 1e-9, 0.0, yuan_per_m2, PRICES)
-    most = bounds_of_cells(unit(fields), rule, np.array([yuan_per_m2]), largest, 1000)
-    assert most[0] >= best_by_hand(fields, rules) - 1e-6
+    most, area = bound_of_cells(unit(fields), rule, yuan_per_m2, whole, seeds, rounds, tried, 0.01)
+    assert most >= best_by_hand(fields, rules) - 1e-6
+    alone = replace(rules, prices=Prices(0.0, 0.0, 0.0, 0.0), worth_yuan_per_m2=1.0)
+    assert area >= best_by_hand(fields, alone) - 1e-6
 
 
 @settings(max_examples=25, deadline=None)
-@given(fields=larger)
-def test_no_bound_of_a_hasty_effort_is_passed_by_the_best_plan(fields):
+@given(larger, st.sampled_from([(20, 0, 0, 0, 1.0, 0), (10, 3, 6, 6, 0.0, 0), (40, 4, 60, 60, 0.0, 40)]))
+def test_no_bound_of_a_hasty_effort_is_passed_by_the_best_plan(fields, pricing):
     best, bounds = solved(fields, effort=Effort.best)
     proven = rows(fields, (best, bounds))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "KNOBS", {Effort.quick: Knobs(4, 4, 500, False, 1, 0, 0, 0, 0, 0, 6, 20)})
+        patch.setattr(blocks, "KNOBS", {Effort.quick: Knobs(4, 4, 500, 1, 0, 0, 0, 0, 0, *pricing)})
         hasty, weak = solved(fields, effort=Effort.quick)
     of_hasty = rows(fields, (hasty, weak))
     of_best = quality.by_part(fields, weak, best, PRICES)
@@ -164,8 +173,8 @@ def test_no_bound_of_a_hasty_effort_is_passed_by_the_best_plan(fields):
     # at equal area the hasty plan is bounded below by what the best one costs
     same = np.isclose(of_hasty.compliant_m2, proven.compliant_m2, atol=1e-6) & proven.proven
     assert (of_hasty.cost_bound_yuan[same] <= proven.cost_yuan[same] + 1e-4).all()
-    for k, w in enumerate(weak.worth):
-        inside = proven.compliant_m2 * w - proven.cost_yuan
+    for k in range(weak.worth.shape[1]):
+        inside = proven.compliant_m2 * weak.worth[:, k] - proven.cost_yuan
         ridges = PRICES.ridge_yuan_per_m * quality._ridges(fields, weak.part, len(inside))
         assert (inside + ridges <= weak.most[:, k] + 1e-4).all()
 

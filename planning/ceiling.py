@@ -1,0 +1,151 @@
+"""What a group can still become worth: a bound on every block that holds it.
+
+Every parcel that could still come in is taken at the best it could bring, layer by layer around the group (who
+wants a far one takes a nearer one too), and what must be paid whatever comes in is paid: earth for the levels that
+are in already, operators, ridges to parcels that cannot come in, and the ground inside the group's rectangle that
+they hold. Where the parcels at hand are a cell of more, `outside` tells their ridges to what lies beyond: a group
+with such a ridge stands for any block that has just these parcels here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from geo.compiled import lean
+from geo.schemas import MU_M2
+from planning.walk import AREA, BOX, HIGHEST, LOWEST, OUTSIDE, PROFIT, RIDGE, SAVED, least_cut
+
+
+@lean
+def blocked_by_others(u, w, d):
+    """Ground of parcels that cannot come in, inside the rectangle of the group at depth d, m²: some of it."""
+    stamp = w.stamp[0]
+    u0, v0, u1, v1 = w.figure[d, BOX], w.figure[d, BOX + 1], w.figure[d, BOX + 2], w.figure[d, BOX + 3]
+    ground = 0.0
+    for i in range(d + 1):
+        p = w.group[i]
+        for e in range(u.ptr[p], u.ptr[p + 1]):
+            q = u.nbr[e]
+            if w.seen[q] == stamp or w.seen[q] == stamp - 1:
+                continue
+            w.seen[q] = stamp - 1
+            width = min(u1, u.box[q, 2]) - max(u0, u.box[q, 0])
+            height = min(v1, u.box[q, 3]) - max(v0, u.box[q, 1])
+            if width > 0.0 and height > 0.0:
+                beyond = (u.box[q, 2] - u.box[q, 0]) * (u.box[q, 3] - u.box[q, 1]) - width * height
+                ground += max(0.0, u.area[q] - beyond)
+    return ground
+
+
+@lean
+def _crooked(area, blocked, overlap):
+    """Least of area × (1 − rectangularity), m², of a block of `area` m² with `blocked` m² of others in its box.
+
+    The box holds the block's parcels, at least area × (1 − overlap), and what is blocked.
+    """
+    return area * max(0.0, blocked - overlap * area) / (area * (1.0 - overlap) + blocked)
+
+
+@lean
+def part_of_more(u, w, d, rule):
+    """Most that a block can earn by what it holds of these parcels, the group at depth d, yuan.
+
+    What several parts of a block pay is no more than the block does: its cut is at least the sum of their least
+    ones; its box holds what is blocked in each of theirs, and the crookedness that follows grows at least as
+    their sum; each counts those operators that are nowhere else, less the one that is free.
+    """
+    prices = rule.prices
+    w.stamp[0] += 2
+    for i in range(d + 1):
+        w.seen[w.group[i]] = w.stamp[0]
+    whole = w.figure[d, AREA] + w.figure[d, RIDGE]
+    return (
+        prices.ridge_yuan_per_m * (w.figure[d, SAVED] + w.figure[d, OUTSIDE] / 2)
+        - prices.earthwork_yuan_per_m3 * least_cut(u, w, d)
+        - prices.operator_yuan * max(w.operators[d, 1] - 1, 0)
+        - prices.shape_yuan_per_mu / MU_M2 * _least_crooked(u, w, d, whole, rule.maximum)
+    )
+
+
+@lean
+def _least_crooked(u, w, d, least, most):
+    """Least of area × (1 − rectangularity), m², of a block of `least` to `most` m² that holds the group at depth d.
+
+    Parcels stamped as seen may be in the block; the others take what is theirs in the group's box.
+    """
+    blocked = blocked_by_others(u, w, d) if d > 0 else 0.0
+    if blocked == 0.0:
+        return 0.0
+    # between the two it is no less than at the worse end
+    return min(_crooked(least, blocked, w.overlap[0]), _crooked(most, blocked, w.overlap[0]))
+
+
+@lean
+def at_most(r, u, outside, w, d, rule):
+    """Most that a block with the group at depth d and more can be worth beyond its shares, yuan.
+
+    Members come after parcel r; `w.base` has what each parcel brings by itself.
+    """
+    prices = rule.prices
+    f = w.figure
+    whole = f[d, AREA] + f[d, RIDGE]
+    spare = rule.maximum - whole
+    low, high = f[d, HIGHEST] - rule.step, f[d, LOWEST] + rule.step
+    w.stamp[0] += 2
+    stamp = w.stamp[0]
+    for i in range(d + 1):
+        w.seen[w.group[i]] = stamp
+    m = 0
+    for i in range(w.at[d], w.last[d]):
+        q = w.near[i]
+        if low <= u.z[q] <= high and u.area[q] <= spare:
+            w.seen[q] = stamp
+            w.queue[m] = q
+            m += 1
+    if m == 0:
+        return -np.inf
+    area = whole
+    far = f[d, OUTSIDE]
+    run = (
+        f[d, PROFIT]
+        + prices.ridge_yuan_per_m * (f[d, SAVED] + far / 2)
+        - prices.operator_yuan * max(w.operators[d, 1] - 1, 0)
+        - prices.earthwork_yuan_per_m3 * least_cut(u, w, d)
+    )
+    most = -np.inf
+    gain = 0.0
+    best = -np.inf
+    layer = m
+    k = 0
+    while k < m:
+        q = w.queue[k]
+        k += 1
+        g = w.base[q]
+        area += u.area[q]
+        far += outside[q]
+        for e in range(u.ptr[q], u.ptr[q + 1]):
+            p = u.nbr[e]
+            if w.seen[p] != stamp:
+                if p <= r or w.mark[p] or not low <= u.z[p] <= high or u.area[p] > spare:
+                    continue
+                w.seen[p] = stamp
+                w.queue[m] = p
+                m += 1
+            # with a parcel that may come in or not, each of the two takes half of what its ridge saves
+            area += u.ridge[e]
+            g += prices.ridge_yuan_per_m * u.facing[e] * (1.0 if w.inside[p] else 0.5)
+        if w.who[q] >= 0 and w.here[q] and w.taken[w.who[q]] == 0:
+            g -= prices.operator_yuan / w.owned[w.who[q]]
+        gain += max(g, 0.0)
+        best = max(best, g)
+        if k == layer:
+            run += gain if gain > 0.0 else best
+            if (area >= rule.minimum or far > 0.0) and run > most:
+                most = run
+            gain = 0.0
+            best = -np.inf
+            layer = m
+    if most > -np.inf:
+        largest = rule.maximum if far > 0.0 else min(rule.maximum, area)
+        most -= prices.shape_yuan_per_mu / MU_M2 * _least_crooked(u, w, d, whole, largest)
+    return most
