@@ -77,10 +77,7 @@ def _folder(name: str) -> str:
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile without Python objects and without the interpreter's lock, and keep the code on disk."""
-    if _OWN is None:
-        # read by numba when it declares a function, and at no other time
-        numba.config.CACHE_DIR = _folder(function.__module__)  # type: ignore[attr-defined]
-    return numba.njit(cache=True, nogil=True)(function)
+    return _compiled(function)
 
 
 def lean(function: Callable[..., Any]) -> Any:
@@ -88,6 +85,12 @@ def lean(function: Callable[..., Any]) -> Any:
 
     Counting references is an atomic operation; in small functions called millions of times it is most of the work.
     """
+    return _compiled(function, _nrt=False)
+
+
+def _compiled(function: Callable[..., Any], **more: bool) -> Any:
     if _OWN is None:
+        # read by numba when it declares a function, and at no other time
         numba.config.CACHE_DIR = _folder(function.__module__)  # type: ignore[attr-defined]
-    return numba.njit(cache=True, nogil=True, _nrt=False)(function)
+    options: dict[str, Any] = {"cache": True, "nogil": True, **more}
+    return numba.njit(**options)(function)

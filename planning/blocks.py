@@ -29,6 +29,7 @@ from planning.contraction import PIECE, SPREAD, pieces, small_units
 from planning.effort import Effort
 from planning.exact import arranged
 from planning.fields import Fields, Rules
+from planning.large import apart, cells
 from planning.quality import Bounds, parts, weak
 from planning.solving import Knobs, solve_parts
 
@@ -39,13 +40,15 @@ Rows = npt.NDArray[np.integer]
 
 
 KNOBS = {
-    Effort.quick: Knobs(800, 64, 20_000, 1, 0, 0, 0, 0, 0, 200, 0, 0, 0, 1.0, 0),
-    Effort.normal: Knobs(4000, 512, 100_000, 0, 2, 1, 0, 0, 0, 1500, 3, 90, 0, 0.02, 90),
-    Effort.best: Knobs(50_000, 4096, 500_000, 3, 5, 3, 24, 3000, 2, 3000, 12, 4000, 4000, 0.0, 8000),
+    Effort.quick: Knobs(800, 64, 20_000, 1, 0, 0.15, 0, 0, 0, 200, 0, 0, 0, 1.0, 0),
+    Effort.normal: Knobs(4000, 512, 100_000, 0, 2, 1.0, 0, 0, 0, 1500, 3, 90, 0, 0.02, 90),
+    Effort.best: Knobs(50_000, 4096, 500_000, 3, 5, 3.0, 24, 3000, 2, 3000, 12, 4000, 4000, 0.0, 8000),
 }
 """What each effort may spend on a part."""
-LARGE = 1500
-"""Parcels beyond which a part is cut into cells first; blocks across the cuts are improved afterwards."""
+LARGE = 600
+"""Parcels beyond which a part is searched by cells; blocks across the cuts are improved afterwards."""
+FIRST_CUT = {Effort.quick: 0.5, Effort.normal: 0.4, Effort.best: 0.35}
+"""Where each effort cuts a large part first."""
 CHUNK = 2000
 """Parcels handed to a thread at a time: short enough that a cancel is felt within a second or two."""
 WORTHS_YUAN_PER_MU = (250.0, 500.0, 1000.0)
@@ -138,7 +141,7 @@ def _dearest(fields: Fields, part: Ints, rules: Rules) -> Floats:
 
 @dataclass(frozen=True)
 class _Run:
-    """One run over all parts; worth: yuan per m², the run's own last."""
+    """One run over all parts; worth: yuan per m², the run's own last; by_cells: its parts are cells of a part."""
 
     rules: Rules
     worth: Floats
@@ -146,25 +149,34 @@ class _Run:
     effort: Effort
     threads: int
     progress: Callable[[float], None] | None
+    by_cells: bool = False
 
-    def solved(self, fields: Fields, can: Bools, step: Floats) -> tuple[Ints, Ints, Floats, Floats, Bools]:
+    def solved(
+        self, fields: Fields, can: Bools, step: Floats, start: Ints | None = None
+    ) -> tuple[Ints, Ints, Floats, Floats, Bools]:
         """Labels (row numbers, -1 loose) and part of each parcel; of each part, worths, most at them, and proven.
 
-        step: m, per parcel.
+        step: m, per parcel. start: labels to go on from, at this run's effort alone; without them, every effort
+        up to it in turn.
         """
         part = parts(fields, can)
         order, bounds = _arranged(fields, part)
         ordered = reordered(fields, order)
         sizes = np.diff(bounds)
+        place = np.full(len(part), -1, np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
         labels = np.full(len(order), -1, np.int32)
+        efforts = list(Effort)[: list(Effort).index(self.effort) + 1]
+        if start is not None:
+            labels = np.where(start[order] >= 0, place[start[order]], -1).astype(np.int32)
+            efforts = efforts[-1:]
         at = np.tile(self.worth, (len(sizes), 1))
         most = np.full((len(sizes), len(self.worth)), np.inf)
         proven = np.zeros(len(sizes), bool)
-        large = sizes > LARGE
-        if large.any():
-            labels = self._by_cells(ordered, bounds, step[order])
-        efforts = list(Effort)[: list(Effort).index(self.effort) + 1]
+        large = (sizes > LARGE) & (not self.by_cells)
         for i, effort in enumerate(efforts):
+            if large.any():
+                self._cell_by_cell(ordered, bounds, step[order], large, effort, labels)
             todo = np.flatnonzero(~proven)
             self._level(
                 ordered, bounds, step[order], todo, large, effort, labels, at, most, proven, i / len(efforts)
@@ -197,7 +209,8 @@ class _Run:
         cuts = np.append(cuts, len(todo))
 
         # bounds are taken once, at the effort that was asked for
-        knobs = KNOBS[effort] if effort == self.effort else KNOBS[effort]._replace(seeds=0)
+        bounded = effort == self.effort and not self.by_cells
+        knobs = KNOBS[effort] if bounded else KNOBS[effort]._replace(seeds=0)
 
         def work(i: int) -> None:
             mine = todo[cuts[i] : cuts[i + 1]]
@@ -223,24 +236,17 @@ class _Run:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _by_cells(self, fields: Fields, bounds: Rows, step: Floats) -> Ints:
-        """Labels to begin with for the large parts, solved cell by cell at the quick effort; -1 for the others."""
-        n = len(fields.area_m2)
+    def _cell_by_cell(
+        self, fields: Fields, bounds: Rows, step: Floats, large: Bools, effort: Effort, labels: Ints
+    ) -> None:
+        """Bring the labels of the large parts forward, each cell searched by itself at one effort."""
         part = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds)).astype(np.int32)
-        cell = _cells(replace(fields, unit=part), np.diff(bounds))
-        inside = (np.diff(bounds) > LARGE)[part]
-        same = (cell[fields.left] == cell[fields.right]) & inside[fields.left]
-        apart = replace(
-            fields,
-            left=fields.left[same],
-            right=fields.right[same],
-            facing_m=fields.facing_m[same],
-            ridge_m2=fields.ridge_m2[same],
-        )
-        first = replace(self, effort=Effort.quick, progress=None)
-        labels, *_ = first.solved(apart, inside, step)
-        assert len(labels) == n
-        return labels
+        cell = cells(fields, part, labels, large, FIRST_CUT[effort])
+        inside = large[part]
+        mine = replace(self, effort=effort, progress=None, by_cells=True)
+        start = None if effort == Effort.quick else labels
+        found, *_ = mine.solved(apart(fields, cell, inside), inside, step, start)
+        labels[inside] = found[inside]
 
 
 def _arranged(fields: Fields, part: Ints) -> tuple[Rows, Rows]:
@@ -316,24 +322,3 @@ def _contracted(
             ridge_m2=np.bincount(of, fields.ridge_m2[~within], sides.shape[1]).astype(float),
         ),
     )
-
-
-def _cells(fields: Fields, sizes: npt.NDArray[np.integer]) -> Ints:
-    """Cut units of more than LARGE parcels at medians of their extent until each cell is small: int32[n].
-
-    Cells are numbered in the order of their unit, then of the cuts.
-    """
-    n = len(fields.unit)
-    cell = fields.unit.astype(np.int64) << 24
-    mid = (fields.box_m[:, :2] + fields.box_m[:, 2:]) / 2
-    for unit in np.flatnonzero(sizes > LARGE):
-        todo = [(np.flatnonzero(fields.unit == unit), np.int64(1))]
-        while todo:
-            rows, code = todo.pop()
-            if len(rows) <= LARGE:
-                cell[rows] += code
-                continue
-            axis = int(np.ptp(mid[rows, 1]) > np.ptp(mid[rows, 0]))
-            order = rows[np.argsort(mid[rows, axis], kind="stable")]
-            todo += [(order[: len(rows) // 2], code * 2), (order[len(rows) // 2 :], code * 2 + 1)]
-    return np.unique(cell, return_inverse=True)[1].reshape(n).astype(np.int32)

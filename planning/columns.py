@@ -10,14 +10,14 @@ from geo.compiled import kernel, lean
 
 
 class Columns(NamedTuple):
-    """Groups in the order in which they were found; `count` of them are there, the rest is room."""
+    """Groups in the order in which they were found; `held` of them are there, the rest is room."""
 
     start: np.ndarray  # int64[room + 1]: members of column c are member[start[c]:start[c + 1]]
     member: np.ndarray  # int32[...]
     first: np.ndarray  # int32[room]: lowest parcel of each
     net: np.ndarray  # float64[room]: ridges saved less cost, yuan
     area: np.ndarray  # float64[room]: m² of the parcels
-    count: np.ndarray  # int64[1]
+    held: np.ndarray  # int64[1]
 
 
 @kernel
@@ -36,7 +36,7 @@ def no_columns(room, members):
 @kernel
 def enlarged(c):
     """The same columns with twice the room."""
-    count = c.count[0]
+    count = c.held[0]
     out = no_columns(2 * c.net.shape[0], 2 * c.member.shape[0])
     used = c.start[count]
     out.start[: count + 1] = c.start[: count + 1]
@@ -44,7 +44,7 @@ def enlarged(c):
     out.first[:count] = c.first[:count]
     out.net[:count] = c.net[:count]
     out.area[:count] = c.area[:count]
-    out.count[0] = count
+    out.held[0] = count
     return out
 
 
@@ -57,7 +57,7 @@ def for_area_alone(c):
         c.first.copy(),
         np.zeros(c.net.shape[0]),
         c.area.copy(),
-        c.count.copy(),
+        c.held.copy(),
     )
 
 
@@ -74,13 +74,13 @@ def slack(c, i, worth, y):
 def by_first(c, n):
     """(order, root): columns by their lowest parcel; those of parcel p are order[root[p]:root[p + 1]]."""
     root = np.zeros(n + 1, np.int64)
-    for i in range(c.count[0]):
+    for i in range(c.held[0]):
         root[c.first[i] + 1] += 1
     for p in range(n):
         root[p + 1] += root[p]
     at = root.copy()
-    order = np.empty(c.count[0], np.int64)
-    for i in range(c.count[0]):
+    order = np.empty(c.held[0], np.int64)
+    for i in range(c.held[0]):
         order[at[c.first[i]]] = i
         at[c.first[i]] += 1
     return order, root

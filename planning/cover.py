@@ -19,7 +19,7 @@ class States(NamedTuple):
     by: np.ndarray  # int64[room]: column taken then, -1: the parcel stayed loose
     nxt: np.ndarray  # int32[room]
     table: np.ndarray  # int32[4 × room]: an open table of the masks
-    count: np.ndarray  # int64[1]
+    held: np.ndarray  # int64[1]
 
 
 @kernel
@@ -63,14 +63,14 @@ def _find(s, mask):
 @kernel
 def _enlarged(s):
     """The same states with twice the room."""
-    count = s.count[0]
+    count = s.held[0]
     out = _room(2 * s.paid.shape[0], s.mask.shape[1])
     out.mask[:count] = s.mask[:count]
     out.paid[:count] = s.paid[:count]
     out.came[:count] = s.came[:count]
     out.by[:count] = s.by[:count]
     out.nxt[:count] = s.nxt[:count]
-    out.count[0] = count
+    out.held[0] = count
     for t in range(count):
         out.table[_find(out, out.mask[t])] = t
     return out
@@ -113,13 +113,13 @@ def _go_on(p, n, line, good, first, bits, loss, y, best, most, s, head, mask):
             slot = _find(s, mask)
             found = np.int64(s.table[slot])
             if found < 0:
-                if s.count[0] >= most:
+                if s.held[0] >= most:
                     dropped = min(dropped, cost)
                     continue
-                if s.count[0] == s.paid.shape[0]:
+                if s.held[0] == s.paid.shape[0]:
                     return best, dropped, False
-                found = s.count[0]
-                s.count[0] += 1
+                found = s.held[0]
+                s.held[0] += 1
                 for w in range(words):
                     s.mask[found, w] = mask[w]
                 s.nxt[found] = head[q]
@@ -147,8 +147,8 @@ def cover(c: Columns, n, worth, y, allowed, width, most):
     words = (n + 63) // 64
     order, root = by_first(c, n)
     # columns that could be part of a better packing, the least slack first below each parcel
-    loss = np.empty(c.count[0])
-    good = np.empty(c.count[0], np.int64)
+    loss = np.empty(c.held[0])
+    good = np.empty(c.held[0], np.int64)
     kept = 0
     first = np.zeros(n + 1, np.int64)
     for p in range(n):
@@ -175,7 +175,7 @@ def cover(c: Columns, n, worth, y, allowed, width, most):
     s.came[0] = -1
     s.by[0] = -1
     s.nxt[0] = -1
-    s.count[0] = 1
+    s.held[0] = 1
     head[0] = 0
     s.table[_find(s, mask)] = 0
     dropped = np.inf

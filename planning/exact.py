@@ -161,7 +161,7 @@ def with_blocks(c, u, labels, rule):
         k = i
         while k < n and labels[order[k]] == labels[order[i]]:
             k += 1
-        at = c.count[0]
+        at = c.held[0]
         used = c.start[at]
         if at == c.net.shape[0] or used + k - i > c.member.shape[0]:
             c = enlarged(c)
@@ -170,7 +170,7 @@ def with_blocks(c, u, labels, rule):
         c.member[used : used + k - i] = order[i:k]
         c.first[at] = order[i]
         c.start[at + 1] = used + k - i
-        c.count[0] = at + 1
+        c.held[0] = at + 1
         i = k
     return c
 
@@ -224,7 +224,7 @@ def small_groups(u, outside, here, overlap, rule, most):
         columns = further
         if state == WHOLE:
             return columns, True
-        if 2 * columns.count[0] > most:
+        if 2 * columns.held[0] > most:
             break
     return columns, False
 

@@ -118,7 +118,9 @@ def work(n, pairs, seed):
         np.zeros((MOST * 2 + 2, 3)),
         np.zeros((MOST, 2), np.int32),
         np.zeros((MOST + 1, 6)),
-        np.zeros((2, 22)),
+        np.zeros((MOST, 6)),
+        np.zeros((2, 4)),
+        np.zeros((2, 3, 6)),
     )
     w = Work(
         pair,
@@ -151,6 +153,12 @@ def gather(members, k, u, w):
         t.value[i, 3] = u.box[p, 1]
         t.value[i, 4] = u.box[p, 2]
         t.value[i, 5] = u.box[p, 3]
+        t.key[i, 0] = u.z[p]
+        t.key[i, 1] = -u.z[p]
+        t.key[i, 2] = u.box[p, 0]
+        t.key[i, 3] = u.box[p, 1]
+        t.key[i, 4] = -u.box[p, 2]
+        t.key[i, 5] = -u.box[p, 3]
     count = 0
     for i in range(k):
         p = w.node[i]

@@ -20,7 +20,7 @@ BROKEN_OFF, LIMITED, WHOLE, FULL = 0, 1, 2, 3
 @lean
 def _store(u, w, d, rule, c):
     """Value less profit of the group at depth d [yuan], written behind the last of the columns; count stays."""
-    count = c.count[0]
+    count = c.held[0]
     used = c.start[count]
     for i in range(d + 1):
         c.member[used + i] = w.group[i]
@@ -58,7 +58,7 @@ def groups_below(r, u, outside, rule, limit, worth, y, keep, climb, most, c, w):
     minimum, maximum, step = rule.minimum, rule.maximum, rule.step
     bounded = keep > -np.inf
     upper = min(maximum, limit)
-    begun = c.count[0]
+    begun = c.held[0]
     state = WHOLE
     left = -np.inf
     tried = 0
@@ -98,12 +98,12 @@ def groups_below(r, u, outside, rule, limit, worth, y, keep, climb, most, c, w):
             fresh = False
             tried += 1
             if f[d, AREA] + f[d, RIDGE] >= minimum or f[d, OUTSIDE] > 0.0:
-                if c.count[0] == c.net.shape[0] or c.start[c.count[0]] + d + 1 > c.member.shape[0]:
+                if c.held[0] == c.net.shape[0] or c.start[c.held[0]] + d + 1 > c.member.shape[0]:
                     state = FULL
                 else:
                     value = f[d, PROFIT] + _store(u, w, d, rule, c)
                     if not bounded or value > keep:
-                        c.count[0] += 1
+                        c.held[0] += 1
                         if climb:
                             keep = value
             if not bounded:
@@ -195,7 +195,7 @@ def groups_below(r, u, outside, rule, limit, worth, y, keep, climb, most, c, w):
     w.mark[r] = False
     w.inside[r] = False
     if state == FULL:
-        c.count[0] = begun
+        c.held[0] = begun
     return tried, keep, left, state
 
 

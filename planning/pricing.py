@@ -34,7 +34,7 @@ def priced(u, outside, here, overlap, rule, worth, c, rounds, most_tried, enough
         y, bound = relax(c, n, worth, 200 * n + 2000)
         set_base(w, u, outside, rule, worth, y)
         spent = 0
-        before = c.count[0]
+        before = c.held[0]
         for r in range(n):
             # a parcel in the thick of it may take what others leave
             limit = min(most_tried * n - spent, 10 * most_tried)
@@ -51,7 +51,7 @@ def priced(u, outside, here, overlap, rule, worth, c, rounds, most_tried, enough
             if 2 * spent > most_tried * (n + r) and r < n - 1:
                 return c, y, most
         most = min(most, bound)
-        if c.count[0] == before or most <= enough:
+        if c.held[0] == before or most <= enough:
             break
     return c, y, most
 
@@ -72,7 +72,7 @@ def better(u, rule, worth, y, keep, most_tried, room):
             c = enlarged(c)
             continue
         spare -= tried
-        if spare <= 0 or c.count[0] > room:
+        if spare <= 0 or c.held[0] > room:
             return c, False
         r += 1
     return c, True

@@ -25,7 +25,7 @@ def _join_pool(c, worth, y, pool, held, within, worst):
         worst[p, 1] = -TOLERANCE_YUAN
         worst[p, 2] = -1.0
         worst[p, 3] = -TOLERANCE_YUAN
-    for i in range(c.count[0]):
+    for i in range(c.held[0]):
         if within[i]:
             continue
         s = slack(c, i, worth, y)
@@ -122,7 +122,7 @@ def mend(c, worth, y):
     """Raise y until it is at least 0 and over every column at least its value."""
     for p in range(y.shape[0]):
         y[p] = max(y[p], 0.0)
-    for i in range(c.count[0]):
+    for i in range(c.held[0]):
         y[c.first[i]] += max(-slack(c, i, worth, y), 0.0)
 
 
@@ -145,7 +145,7 @@ def relax(c: Columns, n, worth, most_pivots):
         # right sides a little apart keep the method from standing still
         x[p] = 1.0 + 1e-5 * (0.5 + float(seed >> np.uint64(40)) / 16777216.0)
     alpha = np.empty(n)
-    within = np.zeros(c.count[0], np.bool_)
+    within = np.zeros(c.held[0], np.bool_)
     pool = np.empty(max(256, 8 * n), np.int64)
     worst = np.empty((n, 4))
     held = 0

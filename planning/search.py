@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geo.compiled import kernel
+from geo.compiled import kernel, lean
 from planning.groups import (
     EPS,
     clear,
@@ -207,6 +207,12 @@ def shake(can, shakes, best_value, u, s, best, w, rule, pool, members):
             copy(s, best)
 
 
+@lean
+def _dear(s, g, rule):
+    """What group g costs less what it saves, yuan per m²."""
+    return (rule.worth * s.area[g] - s.value[g]) / max(s.area[g], 1.0)
+
+
 @kernel
 def polish_cost(rounds, noise, u, s, w, rule, pool, members):
     """Ruin and recreate anywhere for cost: each round's partition stays only if it is no worse."""
@@ -214,7 +220,11 @@ def polish_cost(rounds, noise, u, s, w, rule, pool, members):
     keep = state(n)
     before = total(s)
     for _ in range(rounds):
+        # the dearer of two by its cost for a m²: there is more to gain
         centre = random(w.meta, n)
+        other = random(w.meta, n)
+        if _dear(s, s.lab[other], rule) > _dear(s, s.lab[centre], rule):
+            centre = other
         if s.size[s.lab[centre]] == n:
             break
         copy(s, keep)
@@ -320,7 +330,7 @@ def join_unit(u, rule, can, seed, start, starts, shakes, polish):
         if best.first[g] >= 0 and best.area[g] > 0.0:
             blocks += 1
     if polish > 0:
-        polish_cost(polish * blocks, 100.0, u, best, w, rule, pool, members)
+        polish_cost(np.int64(polish * blocks), 100.0, u, best, w, rule, pool, members)
         settle(u, best, w, rule, pool, members)
     return labels_of(best)
 

@@ -38,7 +38,7 @@ class Knobs(NamedTuple):
     states: int  # in all
     starts: int  # first partitions of the search; 0: it goes on from the blocks to be beaten
     shakes: int  # ruin-and-recreate rounds per loose parcel that could be placed
-    polish: int  # the same per block, for cost
+    polish: float  # the same per block, for cost
     window: int  # parcels split anew together; 0: none
     window_groups: int
     rounds: int
@@ -174,7 +174,7 @@ def solve_part(u, rule, seed, start, again, knobs, worths):
     most = np.full(worths.shape[0], np.inf)
     if n <= MOST_PARCELS and not again:
         columns, whole = listed(u, rule, knobs.groups)
-        if whole and columns.count[0] == 0:
+        if whole and columns.held[0] == 0:
             most[:] = 0.0
             return labels, best, worths, most, True
         if whole:

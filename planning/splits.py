@@ -96,22 +96,11 @@ def _attempt(mask, full, t, rule, best, chosen):
 
 @lean
 def _sweep(k, way, t, rule, best, chosen):
-    """(best, chosen) after all cuts of the k parcels in one order: along u, v, level, or either diagonal."""
+    """(best, chosen) after all cuts of the k parcels in one order: along u, v or level."""
     full = first_bits(k)
     s = t.sweep
     for i in range(k):
-        uu = t.value[i, 2] + t.value[i, 4]
-        vv = t.value[i, 3] + t.value[i, 5]
-        if way == 0:
-            key = uu
-        elif way == 1:
-            key = vv
-        elif way == 2:
-            key = t.value[i, 1]
-        elif way == 3:
-            key = uu + vv
-        else:
-            key = uu - vv
+        key = t.value[i, 1] if way == 2 else t.value[i, 2 + way] + t.value[i, 4 + way]
         j = i - 1
         while j >= 0 and s[j, 0] > key:
             s[j + 1, 0] = s[j, 0]
@@ -176,35 +165,27 @@ def _sweep(k, way, t, rule, best, chosen):
 
 
 @lean
-def _sides(k, mine, t, rule):
-    """Into t.side, of `mine` (row 0) and the rest (row 1): number, area, ridge, saved, then least and greatest of
-    level, u0, v0, u1, v1, each as (value, next one, whose); into t.sweep what each parcel has on either side."""
+def _sides(k, mine, t):
+    """Figures of `mine` (row 0) and the rest (row 1), and what each parcel has on either side, into t.sweep.
+
+    t.side: number, area, ridge, saved; t.least: least of each key, the next one, whose the least is.
+    """
     for h in range(2):
         t.side[h, :4] = 0.0
-        for x in range(6):
-            least = x == 0 or x == 2 or x == 3
-            t.side[h, 4 + 3 * x] = np.inf if least else -np.inf
-            t.side[h, 5 + 3 * x] = np.inf if least else -np.inf
-            t.side[h, 6 + 3 * x] = -1.0
+        t.least[h, :2] = np.inf
+        t.least[h, 2] = -1.0
     for i in range(k):
         h = 0 if mine & bit(i) else 1
         t.side[h, 0] += 1.0
         t.side[h, 1] += t.value[i, 0]
         for x in range(6):
-            v = t.value[i, x] if x > 1 else t.value[i, 1]
-            if x == 0 or x == 2 or x == 3:
-                if v < t.side[h, 4 + 3 * x]:
-                    t.side[h, 5 + 3 * x] = t.side[h, 4 + 3 * x]
-                    t.side[h, 4 + 3 * x] = v
-                    t.side[h, 6 + 3 * x] = i
-                elif v < t.side[h, 5 + 3 * x]:
-                    t.side[h, 5 + 3 * x] = v
-            elif v > t.side[h, 4 + 3 * x]:
-                t.side[h, 5 + 3 * x] = t.side[h, 4 + 3 * x]
-                t.side[h, 4 + 3 * x] = v
-                t.side[h, 6 + 3 * x] = i
-            elif v > t.side[h, 5 + 3 * x]:
-                t.side[h, 5 + 3 * x] = v
+            v = t.key[i, x]
+            if v < t.least[h, 0, x]:
+                t.least[h, 1, x] = t.least[h, 0, x]
+                t.least[h, 0, x] = v
+                t.least[h, 2, x] = i
+            elif v < t.least[h, 1, x]:
+                t.least[h, 1, x] = v
         t.sweep[i, :4] = 0.0
     for i in range(k):
         hi = 0 if mine & bit(i) else 1
@@ -219,6 +200,13 @@ def _sides(k, mine, t, rule):
             if hi == hj:
                 t.side[hi, 2] += r
                 t.side[hi, 3] += f
+
+
+@lean
+def _least(h, x, out, new, t):
+    """Least of key x on side h once `out` has left it and `new` has come (-1: none)."""
+    v = t.least[h, 1, x] if t.least[h, 2, x] == out else t.least[h, 0, x]
+    return min(v, t.key[new, x]) if new >= 0 else v
 
 
 @lean
@@ -238,26 +226,11 @@ def _changed(h, out, new, facing, ridge, t, rule):
         area += t.value[new, 0]
         saved += t.sweep[new, 2 * h] - facing
         ridges += t.sweep[new, 2 * h + 1] - ridge
-    span = 0.0
-    width = 0.0
-    height = 0.0
-    for x in range(6):
-        v = t.side[h, 5 + 3 * x] if t.side[h, 6 + 3 * x] == out else t.side[h, 4 + 3 * x]
-        if new >= 0:
-            w = t.value[new, x] if x > 1 else t.value[new, 1]
-            v = min(v, w) if x == 0 or x == 2 or x == 3 else max(v, w)
-        if x == 0:
-            span = -v
-        elif x == 1:
-            span += v
-        elif x == 2:
-            width = -v
-        elif x == 3:
-            height = -v
-        elif x == 4:
-            width += v
-        else:
-            height += v
+    span = -_least(h, 0, out, new, t) - _least(h, 1, out, new, t)
+    if span > rule.step:
+        return -np.inf
+    width = -_least(h, 2, out, new, t) - _least(h, 4, out, new, t)
+    height = -_least(h, 3, out, new, t) - _least(h, 5, out, new, t)
     return _at_most(n, area, ridges, saved, span, width * height, rule)
 
 
@@ -265,7 +238,7 @@ def _changed(h, out, new, facing, ridge, t, rule):
 def _moves(k, mine, t, rule, best, chosen):
     """(best, chosen) after giving one parcel to the other side, and after swapping two."""
     full = first_bits(k)
-    _sides(k, mine, t, rule)
+    _sides(k, mine, t)
     rest = full & ~mine
     for i in range(k):
         h = 0 if mine & bit(i) else 1
@@ -305,7 +278,7 @@ def best_sweep(k, mine, t, rule, best):
     mine: mask of the first group, all ones where a single group is split. mask is 0 where none beats `best`.
     """
     chosen = np.uint64(0)
-    for way in range(5):
+    for way in range(3):
         best, chosen = _sweep(k, way, t, rule, best, chosen)
     if mine != first_bits(k):
         best, chosen = _moves(k, mine, t, rule, best, chosen)

@@ -105,7 +105,7 @@ def resplit(u, labels, rule, target, most, width, rounds):
                 now[i] = labels[rows[i]]
             worth_now = value(part, now, rule)
             columns, _ = small_groups(part, np.zeros(k), np.ones(k, np.bool_), 0.0, rule, most)
-            if columns.count[0] == 0:
+            if columns.held[0] == 0:
                 continue
             y, _ = relax(columns, k, rule.worth, 200 * k + 2000)
             new, better, _ = pack(columns, k, rule.worth, y, worth_now + 1e-3, width, 100_000)

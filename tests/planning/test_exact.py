@@ -121,9 +121,9 @@ def unit(fields):
 def hasty(monkeypatch):
     """Efforts that can list next to nothing, so that most parts stay unproven."""
     knobs = {
-        Effort.quick: Knobs(4, 4, 500, 1, 0, 0, 0, 0, 0, 20, 0, 0, 0, 1.0, 0),
-        Effort.normal: Knobs(20, 8, 500, 0, 1, 1, 8, 60, 1, 60, 2, 4, 0, 0.05, 0),
-        Effort.best: Knobs(60, 16, 1000, 1, 2, 1, 12, 200, 2, 100, 4, 20, 20, 0.0, 20),
+        Effort.quick: Knobs(4, 4, 500, 1, 0, 0.0, 0, 0, 0, 20, 0, 0, 0, 1.0, 0),
+        Effort.normal: Knobs(20, 8, 500, 0, 1, 1.0, 8, 60, 1, 60, 2, 4, 0, 0.05, 0),
+        Effort.best: Knobs(60, 16, 1000, 1, 2, 1.0, 12, 200, 2, 100, 4, 20, 20, 0.0, 20),
     }
     monkeypatch.setattr(blocks, "KNOBS", knobs)
 
@@ -164,7 +164,7 @@ def test_no_bound_of_a_hasty_effort_is_passed_by_the_best_plan(fields, pricing):
     best, bounds = solved(fields, effort=Effort.best)
     proven = rows(fields, (best, bounds))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(blocks, "KNOBS", {Effort.quick: Knobs(4, 4, 500, 1, 0, 0, 0, 0, 0, *pricing)})
+        patch.setattr(blocks, "KNOBS", {Effort.quick: Knobs(4, 4, 500, 1, 0, 0.0, 0, 0, 0, *pricing)})
         hasty, weak = solved(fields, effort=Effort.quick)
     of_hasty = rows(fields, (hasty, weak))
     of_best = quality.by_part(fields, weak, best, PRICES)
