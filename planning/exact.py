@@ -130,6 +130,15 @@ def _earns(u, members, rule):
     return block_value(n, area + ridge, saved, cut, box, float(operators), rule.prices), area
 
 
+@lean
+def _next_block(labels, order, i):
+    """Where the run of one label ends in `order`, which begins at i."""
+    k = i
+    while k < order.shape[0] and labels[order[k]] == labels[order[i]]:
+        k += 1
+    return k
+
+
 @kernel
 def value(u, labels, rule):
     """Yuan that the blocks of `labels` are worth: area in them, ridges saved, less what they cost."""
@@ -137,12 +146,11 @@ def value(u, labels, rule):
     n = labels.shape[0]
     total = 0.0
     i = 0
-    while i < n and labels[order[i]] < 0:
-        i += 1
     while i < n:
-        k = i
-        while k < n and labels[order[k]] == labels[order[i]]:
-            k += 1
+        k = _next_block(labels, order, i)
+        if labels[order[i]] < 0:
+            i = k
+            continue
         net, area = _earns(u, order[i:k], rule)
         total += rule.worth * area + net
         i = k
@@ -155,12 +163,11 @@ def with_blocks(c, u, labels, rule):
     order = np.argsort(labels, kind="mergesort").astype(np.int32)
     n = labels.shape[0]
     i = 0
-    while i < n and labels[order[i]] < 0:
-        i += 1
     while i < n:
-        k = i
-        while k < n and labels[order[k]] == labels[order[i]]:
-            k += 1
+        k = _next_block(labels, order, i)
+        if labels[order[i]] < 0:
+            i = k
+            continue
         at = c.held[0]
         used = c.start[at]
         if at == c.net.shape[0] or used + k - i > c.member.shape[0]:
