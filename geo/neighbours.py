@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
@@ -13,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from geo import facing
 from geo.compiled import kernel
 from geo.crossing import crossing
+from geo.rings import rings
 
 __all__ = ["Neighbours", "adjacency", "crossing", "field_units", "neighbours"]
 
@@ -51,21 +51,12 @@ def neighbours(geoms: NDArray[np.object_], max_gap_m: float = 1.5, min_facing_m:
     parcels that meet only corner to corner across a crossing of ridges are no neighbours.
     """
     n, max_gap_m, min_facing_m = len(geoms), float(max_gap_m), float(min_facing_m)
-    parts: NDArray[np.object_] = np.asarray(geoms, dtype=object)
-    part_parcel = np.arange(n)
-    if (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
-        parts, part_parcel = shapely.get_parts(parts, return_index=True)
-    rings, ring_part = shapely.get_rings(parts, return_index=True)
-    coords, ring_of = shapely.get_coordinates(rings, return_index=True)
-    ring_at = np.zeros(len(rings) + 1, np.int64)
-    np.cumsum(np.bincount(ring_of, minlength=len(rings)), out=ring_at[1:])
-    hole = np.zeros(len(rings), bool)
-    hole[1:] = ring_part[1:] == ring_part[:-1]
+    found = rings(np.asarray(geoms, dtype=object))
     start, stop, parcel, turned, box, sharp = facing.runs(
-        coords, ring_at, part_parcel[ring_part].astype(np.int32), hole
+        found.coords, found.at, found.of.astype(np.int32), found.hole
     )
     indptr, other, sums, girth, quads, near, far = facing.facing(
-        coords, start, stop, parcel, turned, box, sharp, n, max_gap_m, _FLARE * max_gap_m, _OVERLAP_M
+        found.coords, start, stop, parcel, turned, box, sharp, n, max_gap_m, _FLARE * max_gap_m, _OVERLAP_M
     )
     left, right, facing_m, ridge_m2, pair_at = _pairs(indptr, other, sums, girth, max_gap_m, min_facing_m)
     pair = _pair_of(pair_at, right, near, far)

@@ -21,6 +21,7 @@ from rasterio.windows import Window
 from geo import crs as systems
 from geo.compiled import kernel
 from geo.errors import ChigaiError
+from geo.rings import rings
 
 DRIVERS = ("GTiff", "HFA", "AAIGrid", "EHdr", "ENVI", "SRTMHGT")
 """Formats that hold their own cells: none that names other files to be read."""
@@ -265,12 +266,9 @@ def corners(
     shapes: NDArray[np.object_],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Corners float64[k, 2], where each shape's begin int64[n + 1], and the ring of each corner int64[k]."""
-    parts, shape_of = shapely.get_parts(shapes, return_index=True)
-    rings, part_of = shapely.get_rings(parts, return_index=True)
-    points, ring_of = shapely.get_coordinates(rings, return_index=True)
-    at = np.zeros(len(shapes) + 1, np.int64)
-    np.cumsum(np.bincount(shape_of[part_of[ring_of]], minlength=len(shapes)), out=at[1:])
-    return points, at, ring_of.astype(np.int64)
+    found = rings(shapes)
+    length = np.diff(found.at)
+    return found.coords, found.at[found.polygon], np.repeat(np.arange(len(length)), length)
 
 
 @kernel

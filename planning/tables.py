@@ -14,6 +14,7 @@ import shapely
 from geo import schemas
 from geo.frames import rectangularity
 from geo.neighbours import Neighbours
+from geo.rings import centroids
 from geo.schemas import MU_M2
 from planning.cost import Prices, block_cost, levelling, ridge_cost
 from planning.earthwork import Hauls, hauls
@@ -77,8 +78,7 @@ def blocks_table(
     if parameters.level_by_canal.value:  # a parcel alone is left as it is
         level = np.where(n_parcels > 1, watered(level, beside, parameters.canal_head_m.value), level)
         cut, fill = cut_and_fill(own * MU_M2, z, label, level)
-    centre = shapely.centroid(geoms)
-    loads = hauls(label, own * MU_M2, z, level, shapely.get_x(centre), shapely.get_y(centre))
+    loads = hauls(label, own * MU_M2, z, level, *centroids(geoms).T)
 
     known = parcels.operator.notna().to_numpy() & inside
     pairs = pd.DataFrame({"b": label[known], "o": parcels.operator[known].to_numpy()}).drop_duplicates()

@@ -11,6 +11,7 @@ import pyproj
 import shapely
 
 from geo.checking.findings import Book
+from geo.rings import centroids
 
 COUNTY_TOLERANCE_M = 2000.0
 """The bundled boundaries are simplified: nearer than this to its county a parcel is taken to lie in it."""
@@ -26,7 +27,7 @@ EARTH_M = 2e7
 
 def inner_points(geoms: np.ndarray) -> np.ndarray:
     """A point inside each polygon, float64[n, 2]: the centroid where it lies inside."""
-    points = shapely.get_coordinates(shapely.centroid(geoms))
+    points = centroids(geoms)
     outside = np.flatnonzero(~shapely.contains_xy(geoms, points[:, 0], points[:, 1]))
     points[outside] = shapely.get_coordinates(shapely.point_on_surface(geoms[outside]))
     return points
@@ -67,7 +68,7 @@ def covered_by(dem: Path, points: np.ndarray, crs: pyproj.CRS) -> np.ndarray | N
 
     Raises ChigaiError where the file is no elevation model, or no sound way leads to its CRS.
     """
-    # here, for what it compiles is slow to load and needed only where a model is given
+    # here, for it is slow to load and needed only where a model is given
     from geo import terrain
 
     with terrain.opened(dem) as model:
