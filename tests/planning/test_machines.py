@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import affinity
 
@@ -37,6 +37,7 @@ def test_a_paddy_of_one_mu_takes_as_much_more_as_was_published():
     assert 1.15 <= small / large <= 1.20
 
 
+@settings(deadline=None)
 @given(st.floats(0, 360))
 def test_rectangles_and_trapezoids_are_plain_and_others_are_not(turn):
     shapes = [
