@@ -243,7 +243,10 @@ def window(
 def heights(
     model: Any, least: NDArray[np.int64], wide: int, high: int, step: int, dem: str | Path
 ) -> NDArray[np.float64]:
-    """Heights in metres of every step-th cell of a window, NaN where there are none; least: its first column and row."""
+    """Heights in metres of every step-th cell of a window, float32 or float64, NaN where there are none.
+
+    least: the window's first column and row.
+    """
     window = Window(int(least[0]), int(least[1]), int(wide), int(high))
     shape = (-(-int(high) // step), -(-int(wide) // step))
     plain = set(model.mask_flag_enums[0]) <= {MaskFlags.all_valid, MaskFlags.nodata}
@@ -257,18 +260,16 @@ def heights(
             do_en="Copy or export it again.",
             file=dem,
         ) from error
+    unknown: NDArray[np.bool_] = read == model.nodata if plain else np.ma.getmaskarray(read)
     # small whole numbers and single floats are exact as they are and take half the room
     small = read.dtype in (np.float32, np.int16, np.uint16, np.int8, np.uint8)
-    none = np.ma.getmaskarray(read) if not plain else None
-    if plain and model.nodata is not None and np.isfinite(model.nodata):
-        none = read == model.nodata
-    found = np.ma.getdata(read).astype(np.float32 if small else np.float64, copy=False)
+    found: NDArray[Any] = np.ma.getdata(read).astype(np.float32 if small else np.float64, copy=False)
     if (model.scales[0], model.offsets[0]) != (1.0, 0.0):
-        found = found * np.float64(model.scales[0]) + model.offsets[0]
+        found = found.astype(np.float64) * model.scales[0] + model.offsets[0]
     with np.errstate(invalid="ignore"):
-        unknown = ~((found > LOWEST_M) & (found < HIGHEST_M))
-    found[unknown if none is None else unknown | none] = np.nan
-    return cast(NDArray[np.float64], found)
+        unknown |= ~((found > LOWEST_M) & (found < HIGHEST_M))
+    found[unknown] = np.nan
+    return found
 
 
 def corners(
