@@ -20,20 +20,23 @@ UNITS = {"m²": 1 / MU_M2, "公顷 (ha)": 10_000 / MU_M2}
 
 def text(values: pd.Series) -> pd.Series:
     """Stripped text, null where nothing is said; whole numbers lose the .0 that a null column gave them."""
-    if pd.api.types.is_float_dtype(values):
-        whole = values.isna() | ((values % 1) == 0)
-        values = values.astype("Int64") if bool(whole.all()) else values
-    out = values.astype("object").where(values.notna(), None).astype("str").str.strip()
+    if not isinstance(values.dtype, pd.StringDtype):
+        if pd.api.types.is_float_dtype(values):
+            whole = values.isna() | ((values % 1) == 0)
+            values = values.astype("Int64") if bool(whole.all()) else values
+        values = values.astype("object").where(values.notna(), None).astype("str")
+    out = values.str.strip()
     return out.mask(out.str.lower().isin(NOTHING))
 
 
 def consent(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """(True, False or None per row as object array, bool mask of values that say neither)."""
-    said = text(values).str.lower()
-    out = np.full(len(said), None, object)
+    code, unique = pd.factorize(values, use_na_sentinel=True)
+    said = text(pd.Series(unique)).str.lower()
     yes, no = said.isin(YES).to_numpy(bool), said.isin(NO).to_numpy(bool)
-    out[yes], out[no] = True, False
-    return out, said.notna().to_numpy(bool) & ~yes & ~no
+    meant = np.full(len(said) + 1, None, object)
+    meant[:-1][yes], meant[:-1][no] = True, False
+    return meant[code], np.append(said.notna().to_numpy(bool) & ~yes & ~no, False)[code]
 
 
 def clean(frame: gpd.GeoDataFrame, book: Book) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from geo.apart import may_overlap
 from geo.checking.mending import CRUMB_M2, guarded, polygons, shape_keys
 
 NOISE_M2 = 1e-4
@@ -121,18 +122,11 @@ def separate(geoms: np.ndarray, ids: np.ndarray) -> Disjoint:
 
 def overlapping(geoms: np.ndarray) -> Pairs:
     """Pairs that share more than rounding, the smaller on the left."""
-    left, right = shapely.STRtree(geoms).query(geoms, predicate="intersects")
-    keep = left < right
-    left, right = left[keep], right[keep]
+    left, right = may_overlap(geoms, NOISE_M2)
     # the smaller first: the last digits of a common area depend on which comes first
     area = shapely.area(geoms)
     turn = area[left] > area[right]
     left, right = np.where(turn, right, left), np.where(turn, left, right)
-    a, b = shapely.bounds(geoms[left]), shapely.bounds(geoms[right])
-    wide = np.minimum(a[:, 2], b[:, 2]) - np.maximum(a[:, 0], b[:, 0])
-    high = np.minimum(a[:, 3], b[:, 3]) - np.maximum(a[:, 1], b[:, 1])
-    keep = wide * high > NOISE_M2
-    left, right = left[keep], right[keep]
     shape, _ = guarded(shapely.intersection, geoms[left], geoms[right])
     m2 = np.nan_to_num(shapely.area(shape))
     return Pairs(left, right, shape, m2).where(m2 > NOISE_M2)
