@@ -55,14 +55,12 @@ def neighbours(geoms: NDArray[np.object_], max_gap_m: float = 1.5, min_facing_m:
     start, stop, parcel, turned, box, sharp = facing.runs(
         found.coords, found.at, found.of.astype(np.int32), found.hole
     )
-    indptr, other, sums, girth, quads, near, far = facing.facing(
+    indptr, other, sums, girth, quads, ends = facing.facing(
         found.coords, start, stop, parcel, turned, box, sharp, n, max_gap_m, _FLARE * max_gap_m, _OVERLAP_M
     )
     left, right, facing_m, ridge_m2, pair_at = _pairs(indptr, other, sums, girth, max_gap_m, min_facing_m)
-    pair = _pair_of(pair_at, right, near, far)
-    order = np.argsort(pair, kind="stable")
-    order = order[np.searchsorted(pair[order], 0) :]
-    return Neighbours(left, right, facing_m, ridge_m2, quads[order], pair[order])
+    quads, quad_pair = _by_pair(quads, ends, pair_at, right)
+    return Neighbours(left, right, facing_m, ridge_m2, quads, quad_pair)
 
 
 @kernel
@@ -99,15 +97,29 @@ def _pairs(indptr, other, sums, girth, gap, least):
 
 
 @kernel
-def _pair_of(pair_at, right, near, far):
-    """Index of the pair (near, far), -1 where it was not kept."""
-    out = np.full(len(near), -1, np.int32)
-    for q in range(len(near)):
-        for i in range(pair_at[near[q]], pair_at[near[q] + 1]):
-            if right[i] == far[q]:
-                out[q] = i
+def _by_pair(quads, ends, pair_at, right):
+    """The quads whose ends int32[q, 2] are a pair that was kept, in the order of the pairs, and those pairs."""
+    pair = np.full(len(ends), -1, np.int32)
+    at = np.zeros(len(right) + 1, np.int64)
+    for q in range(len(ends)):
+        near, far = ends[q, 0], ends[q, 1]
+        for i in range(pair_at[near], pair_at[near + 1]):
+            if right[i] == far:
+                pair[q] = i
+                at[i + 1] += 1
                 break
-    return out
+    for i in range(len(right)):
+        at[i + 1] += at[i]
+    out, out_pair = np.empty((at[-1], 4, 2)), np.empty(at[-1], np.int32)
+    for q in range(len(ends)):
+        i = pair[q]
+        if i < 0:
+            continue
+        for v in range(4):
+            out[at[i], v, 0], out[at[i], v, 1] = quads[q, v, 0], quads[q, v, 1]
+        out_pair[at[i]] = i
+        at[i] += 1
+    return out, out_pair
 
 
 def adjacency(
