@@ -14,7 +14,7 @@ from geo.compiled import kernel
 from geo.crossing import crossing
 from geo.rings import rings
 
-__all__ = ["Neighbours", "adjacency", "crossing", "field_units", "neighbours"]
+__all__ = ["Neighbours", "adjacency", "crossing", "field_units", "neighbours", "renumbered"]
 
 _OVERLAP_M = 0.25
 """Parcels that lie over each other by up to this still face each other: they were drawn badly, not apart."""
@@ -120,6 +120,56 @@ def _by_pair(quads, ends, pair_at, right):
         out_pair[at[i]] = i
         at[i] += 1
     return out, out_pair
+
+
+def renumbered(nb: Neighbours, place: NDArray[np.int32]) -> tuple[Neighbours, NDArray[np.int32]]:
+    """The same pairs once parcel i is parcel place[i]: again left < right, and sorted by both.
+
+    place: int32[n], a permutation. Returns the pairs, and which of the former ones each was, int32[m].
+    """
+    left, right, order, quads, quad_pair = _renumbered(
+        nb.left, nb.right, nb.quads, nb.quad_pair, np.ascontiguousarray(place, np.int32)
+    )
+    return Neighbours(left, right, nb.facing_m[order], nb.ridge_m2[order], quads, quad_pair), order
+
+
+@kernel
+def _renumbered(left, right, quads, quad_pair, place):
+    n, m = len(place), len(left)
+    at = np.zeros(n + 1, np.int64)
+    for i in range(m):
+        at[min(place[left[i]], place[right[i]]) + 1] += 1
+    for p in range(n):
+        at[p + 1] += at[p]
+    out_left, out_right, order = np.empty(m, np.int32), np.empty(m, np.int32), np.empty(m, np.int32)
+    filled = at[:-1].copy()
+    for i in range(m):
+        a, b = place[left[i]], place[right[i]]
+        a, b = min(a, b), max(a, b)
+        j = filled[a]
+        while j > at[a] and out_right[j - 1] > b:
+            out_right[j], order[j] = out_right[j - 1], order[j - 1]
+            j -= 1
+        out_left[filled[a]], out_right[j], order[j] = a, b, i
+        filled[a] += 1
+    # the quads go with their pairs; the first two corners lie on the left parcel, so they may change sides
+    pair, quad_at = np.empty(m, np.int32), np.zeros(m + 1, np.int64)
+    for j in range(m):
+        pair[order[j]] = j
+    for q in range(len(quads)):
+        quad_at[pair[quad_pair[q]] + 1] += 1
+    for j in range(m):
+        quad_at[j + 1] += quad_at[j]
+    out, out_pair = np.empty((len(quads), 4, 2)), np.empty(len(quads), np.int32)
+    for q in range(len(quads)):
+        i = quad_pair[q]
+        j = quad_at[pair[i]]
+        turn = 2 if place[left[i]] > place[right[i]] else 0
+        for v in range(4):
+            out[j, v, 0], out[j, v, 1] = quads[q, (v + turn) % 4, 0], quads[q, (v + turn) % 4, 1]
+        out_pair[j] = pair[i]
+        quad_at[pair[i]] += 1
+    return out_left, out_right, order, out, out_pair
 
 
 def adjacency(

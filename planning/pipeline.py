@@ -19,7 +19,7 @@ from geo import plans, schemas, terrain
 from geo.crossing import crossing
 from geo.errors import ChigaiError
 from geo.frames import directions
-from geo.neighbours import Neighbours, field_units, neighbours
+from geo.neighbours import Neighbours, field_units, neighbours, renumbered
 from geo.outlines import outlines
 from geo.plans import Plan
 from geo.schemas import MU_M2
@@ -148,7 +148,6 @@ def plan_checked(
     minimum = block_minimums(programme)
 
     clock.stage("neighbours")
-    parcels = _in_order(parcels)
     nb, fenced, parcels = _neighbours(parcels, barriers, parameters)
     clock.within(1.0)
 
@@ -250,11 +249,16 @@ def block_minimums(programme: Programme) -> dict[str, float]:
     return {u.adcode: u.block_minimum_mu or by_kind[u.kind] for u in programme.units}
 
 
-def _in_order(parcels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The parcels along a space-filling curve, equals by name: neighbours stand near each other."""
-    curve = parcels.geometry.hilbert_distance(level=16)
-    order = np.lexsort((parcels.parcel_id.to_numpy(str), curve.to_numpy()))
-    return parcels.iloc[order].reset_index(drop=True)
+def _in_order(geoms: npt.NDArray[np.object_], names: pd.Series) -> npt.NDArray[np.int64]:
+    """Rows along a space-filling curve, equals by name, so that neighbours stand near each other: int64[n]."""
+    curve = gpd.GeoSeries(geoms).hilbert_distance(level=16).to_numpy()
+    order = np.argsort(curve, kind="stable")
+    along = curve[order]
+    same = np.r_[False, along[1:] == along[:-1]]
+    tied = np.flatnonzero(same | np.r_[same[1:], False])
+    rows = order[tied]
+    order[tied] = rows[np.lexsort((names.iloc[rows].to_numpy(str), curve[rows]))]
+    return order
 
 
 def _neighbours(
@@ -262,16 +266,19 @@ def _neighbours(
 ) -> tuple[Neighbours, Bools, gpd.GeoDataFrame]:
     """Pairs, which of them a fixed barrier parts, and the parcels with field_unit, a unit's rows together."""
     geoms = parcels.geometry.to_numpy()
+    along = _in_order(geoms, parcels.parcel_id)
+    geoms = geoms[along]
     nb = neighbours(geoms, parameters.ridge_max_gap_m.value, parameters.min_facing_m.value)
     walls = None if barriers is None else barriers.geometry[barriers.fixed.astype(bool)].to_numpy()
     fenced = crossing(nb, geoms, walls)
     unit = field_units(len(geoms), nb.left[~fenced], nb.right[~fenced])
     order = np.argsort(unit, kind="stable")
-    parcels = parcels.iloc[order].reset_index(drop=True)
-    parcels["field_unit"] = unit[order].astype(np.int64)
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
-    return *_moved(nb, fenced, place), parcels
+    nb, pair = renumbered(nb, place)
+    parcels = parcels.iloc[along[order]].reset_index(drop=True)
+    parcels["field_unit"] = unit[order].astype(np.int64)
+    return nb, fenced[pair], parcels
 
 
 def _levels(geoms: npt.NDArray[np.object_], dem: Path | None, crs: pyproj.CRS) -> Floats:
@@ -288,28 +295,6 @@ def _levels(geoms: npt.NDArray[np.object_], dem: Path | None, crs: pyproj.CRS) -
             file=dem,
         )
     return level
-
-
-def _moved(nb: Neighbours, fenced: Bools, place: npt.NDArray[np.int32]) -> tuple[Neighbours, Bools]:
-    """The same pairs once row i stands at place[i]: again left < right, and sorted by both."""
-    a, b = place[nb.left], place[nb.right]
-    turned = a > b
-    left, right = np.minimum(a, b), np.maximum(a, b)
-    order = np.lexsort((right, left))
-    pair = np.empty(len(order), np.int32)
-    pair[order] = np.arange(len(order), dtype=np.int32)
-    # a quad's first two corners lie on the left parcel: the sides change places with the rows
-    quads = np.where(turned[nb.quad_pair][:, None, None], nb.quads[:, [2, 3, 0, 1]], nb.quads)
-    quad_order = np.argsort(pair[nb.quad_pair], kind="stable")
-    moved = Neighbours(
-        left=left[order],
-        right=right[order],
-        facing_m=nb.facing_m[order],
-        ridge_m2=nb.ridge_m2[order],
-        quads=quads[quad_order],
-        quad_pair=pair[nb.quad_pair][quad_order],
-    )
-    return moved, fenced[order]
 
 
 def _large_enough(
