@@ -46,7 +46,7 @@ def read_and_check(
     """
     tell = progress or (lambda stage, fraction: None)
     tell("read", 0.0)
-    loaded = reading.read(request.source)
+    loaded = reading.read(request.source, lambda fraction: tell("read", 0.95 * fraction))
     frames = [] if loaded.barriers is None else [loaded.barriers]
     if request.barriers is not None:
         given, found = reading.read_barriers(Source(request.barriers), loaded.crs)
