@@ -121,13 +121,14 @@ def name_of(request: Request) -> str:
     return DEMO if path.resolve().parent == (plans.home() / DEMO).resolve() else path.name
 
 
-def inputs_of(request: Request, loaded: Loaded) -> list[dict[str, Any]]:
+def inputs_of(request: Request, rows: int, checksum: str) -> list[dict[str, Any]]:
+    """What plan.json says of the files; rows, checksum: of the parcels' file as read."""
     inputs = [
         {
             "role": "parcels",
             "name": request.source.path.name,
-            "sha256": loaded.checksum,
-            "rows": len(loaded.parcels),
+            "sha256": checksum,
+            "rows": rows,
         }
     ]
     for role, path in (("barriers", request.barriers), ("dem", request.dem)):

@@ -96,18 +96,24 @@ def run(request: Request, out: Path, progress: Progress | None = None) -> Plan:
 
     loaded, barriers, checked = read_and_check(request, clock.at)
     kept, strangers = known_counties(checked.parcels, programme, request.source.path)
+    more = schemas.findings_frame(strangers, kept.crs)
+    findings = together(more, checked.findings)
+    area_in_mu = checked.area_in_mu
+    left_out_mu = checked.area_left_out_mu + sum(f.area_mu for f in strangers)
+    read = len(loaded.parcels), loaded.checksum
+    # the tables of reading and checking are not held while the plan is made
+    handed = [kept]
+    del loaded, checked, kept
     plan = plan_checked(
-        kept, barriers, request.dem, programme, parameters, request.seed, clock, request.effort
+        handed.pop(), barriers, request.dem, programme, parameters, request.seed, clock, request.effort
     )
 
     clock.stage("write")
-    more = schemas.findings_frame(strangers, kept.crs)
-    plan.findings = together(more, checked.findings)
-    left_out_mu = checked.area_left_out_mu + sum(f.area_mu for f in strangers)
+    plan.findings = findings
     plan.meta |= {
-        "inputs": inputs_of(request, loaded),
+        "inputs": inputs_of(request, *read),
         "area": {
-            "in_mu": checked.area_in_mu,
+            "in_mu": area_in_mu,
             "planned_mu": float(plan.parcels.area_mu.sum()),
             "left_out_mu": left_out_mu,
         },
