@@ -191,7 +191,8 @@ class Book:
 
 def _texts(values: Any) -> Any:
     """Text as a column keeps it, whatever rows it came from."""
-    return pd.Series(values, dtype="str").array
+    texts: Any = pd.Series(values, dtype="str")
+    return texts.array
 
 
 def _rank(frame: pd.DataFrame) -> np.ndarray:
