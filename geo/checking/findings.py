@@ -168,7 +168,7 @@ class Book:
                     "severity": about.severity,
                     "action": about.action,
                     "row": pd.array([pd.NA], "Int64") if row is None else pd.array(np.asarray(row), "Int64"),
-                    "parcel_id": pd.array([None] if parcel_id is None and n == 1 else parcel_id, dtype="str"),
+                    "parcel_id": _texts([None] if parcel_id is None and n == 1 else parcel_id),
                     "area_mu": np.broadcast_to(np.asarray(area_mu, float), n),
                     "zh": about.zh if zh is None else zh,
                     "en": about.en if en is None else en,
