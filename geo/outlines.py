@@ -63,8 +63,11 @@ def outlines(
     out[labels[alone]] = shapes[alone]
     if len(rows) == 0:
         return out
-    joined, block = np.unique(labels[rows], return_inverse=True)
-    rows, block = rows[np.argsort(block, kind="stable")], np.sort(block)
+    used = np.zeros(n, bool)
+    used[labels[rows]] = True
+    joined, block = np.flatnonzero(used), (np.cumsum(used) - 1)[labels[rows]]
+    order = np.argsort(block, kind="stable")
+    rows, block = rows[order], block[order]
     same = (labels[nb.left] == labels[nb.right]) & (labels[nb.left] >= 0)
     goes = same if removable is None else same & removable
     shut = nb.quads[(same & ~goes)[nb.quad_pair]].mean(axis=1)

@@ -161,9 +161,10 @@ def places(parcels: pd.DataFrame, label: Ints) -> npt.NDArray[np.int64]:
     label: int[parcels], block of each, -1 none, every number from 0 in use.
     """
     inside = np.flatnonzero(label >= 0)
-    first = inside[np.unique(label[inside], return_index=True)[1]]
-    own = parcels[["county", "irrigation_district"]].iloc[first].astype("str")
-    return pd.factorize(pd.MultiIndex.from_frame(own))[0].astype(np.int64)
+    first = np.empty(int(label.max(initial=-1)) + 1, np.int64)
+    first[label[inside][::-1]] = inside[::-1]  # the last one written is a block's first parcel
+    own = parcels[["county", "irrigation_district"]].iloc[first]
+    return own.groupby(list(own.columns), dropna=False, sort=False).ngroup().to_numpy().astype(np.int64)
 
 
 def layout_table(blocks: pd.DataFrame, beside: Sides, head_m: float) -> pd.DataFrame:

@@ -9,6 +9,7 @@ short side do, so that a paddy of one mu takes 17.5 % more than one of 7,000 m²
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,9 @@ GAIN = 0.175
 """Middle of 15–20 %."""
 TURN_S_PER_M = GAIN * PLAIN_S_PER_M2 / (MU_M2**-0.5 - FLAT_M2**-0.5)
 
+ROWS = 100_000
+"""Polygons that are looked at in one go."""
+
 TRIANGLE = 0.5
 """Rectangularity of a triangle."""
 
@@ -44,29 +48,39 @@ SHORTEST = 0.1
 """Shortest side of a trapezoid over the root of its area: with less it is a triangle."""
 
 
-def plain(shapes: Shapes) -> npt.NDArray[np.bool_]:
-    """Which polygons are rectangles or trapezoids, but for a few per cent of their area: bool[n].
+@dataclass(frozen=True)
+class Seen:
+    """What is seen of n polygons: area, part of its least rectangle that each fills (0–1), and whether it is plain.
 
-    The four corners are the points nearest those of the least rectangle round the shape.
+    Plain: a rectangle or trapezoid, but for a few per cent of its area. The four corners are the points nearest
+    those of the least rectangle round the shape.
     """
-    return _seen(shapes)[0]
+
+    area_m2: Floats
+    rectangularity: Floats
+    plain: npt.NDArray[np.bool_]
+
+    @property
+    def crookedness(self) -> Floats:
+        """0 for a rectangle or trapezoid, 1 for a triangle's rectangularity or less: float64[n]."""
+        return np.where(self.plain, 0.0, np.minimum((1 - self.rectangularity) / (1 - TRIANGLE), 1.0))
+
+    def hours(self, passes: float) -> Floats:
+        """Machine hours a year on each field: float64[n]. passes: a year."""
+        return passes * self.area_m2 * seconds_per_m2(self.area_m2, self.crookedness) / 3600
 
 
-def crookedness(shapes: Shapes) -> Floats:
-    """0 for a rectangle or trapezoid, 1 for a triangle's rectangularity or less: float64[n]."""
-    return _crooked(*_seen(shapes))
-
-
-def _seen(shapes: Shapes) -> tuple[npt.NDArray[np.bool_], Floats]:
-    """(plain, rectangularity) of each polygon."""
+def seen(shapes: Shapes) -> Seen:
+    """Looks at polygons, some at a time: the corners of a whole city's take gigabytes."""
     area = shapely.area(shapes)
-    points, at = rectangles.hulls_of(shapes)
-    box = rectangles.least_rectangles(points, at)
-    return _is_plain(points, at, box, area), filled(area, box)
-
-
-def _crooked(is_plain: npt.NDArray[np.bool_], rectangular: Floats) -> Floats:
-    return np.where(is_plain, 0.0, np.minimum((1 - rectangular) / (1 - TRIANGLE), 1.0))
+    rectangular, is_plain = np.empty(len(shapes)), np.empty(len(shapes), bool)
+    for i in range(0, len(shapes), ROWS):
+        some = slice(i, i + ROWS)
+        points, at = rectangles.hulls_of(shapes[some])
+        box = rectangles.least_rectangles(points, at)
+        rectangular[some] = filled(area[some], box)
+        is_plain[some] = _is_plain(points, at, box, area[some])
+    return Seen(area, rectangular, is_plain)
 
 
 @kernel
@@ -115,28 +129,18 @@ def seconds_per_m2(area_m2: Floats, crooked: Floats) -> Floats:
     return base + TURN_S_PER_M * np.maximum(area_m2**-0.5 - FLAT_M2**-0.5, 0.0)
 
 
-def hours(shapes: Shapes, passes: float) -> Floats:
-    """Machine hours a year on each field: float64[n]. passes: a year."""
-    area = shapely.area(shapes)
-    return passes * area * seconds_per_m2(area, crookedness(shapes)) / 3600
-
-
-def saved(
-    parcels: Shapes, label: Ints, outline: Shapes, parameters: Parameters
-) -> dict[str, npt.NDArray[Any]]:
+def saved(parcels: Seen, label: Ints, blocks: Seen, parameters: Parameters) -> dict[str, npt.NDArray[Any]]:
     """Whether each block is a rectangle or trapezoid, the machine hours a year before and after, and their worth.
 
     label: int[parcels], block of each, -1 none. A block is worked whole, the ridges that went included.
     """
     passes = parameters.machine_passes_per_year.value
     inside = label >= 0
-    before = np.bincount(label[inside], hours(parcels[inside], passes), len(outline)).astype(float)
-    is_plain, rectangular = _seen(outline)
-    area = shapely.area(outline)
-    after = passes * area * seconds_per_m2(area, _crooked(is_plain, rectangular)) / 3600
+    before = np.bincount(label[inside], parcels.hours(passes)[inside], len(blocks.plain)).astype(float)
+    after = blocks.hours(passes)
     worth = (before - after) * parameters.machine_yuan_per_h.value
     return {
-        "plain": is_plain,
+        "plain": blocks.plain,
         "machine_before_h": before,
         "machine_after_h": after,
         "machine_saved_yuan": worth,
