@@ -3,3 +3,4 @@
 from geo import drivers
 
 drivers.skip()
+drivers.limit()

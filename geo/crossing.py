@@ -62,9 +62,36 @@ def _near(nb: Neighbours, fixed: NDArray[np.object_]) -> NDArray[np.int64]:
         first = np.flatnonzero(line[1:] == line[:-1])
         _beside(nb.quads, nb.quad_pair, coords, first, _BESIDE_M, _ENDS, near)
     if len(areal):  # a barrier so wide that its outline is far from the ridge
-        middles = shapely.STRtree(shapely.points(nb.quads.mean(axis=1)))
-        near[nb.quad_pair[middles.query(areal, predicate="intersects")[1]]] = True
+        near[nb.quad_pair[_covered(nb.quads.mean(axis=1), areal)]] = True
     return np.flatnonzero(near)
+
+
+def _covered(points: NDArray[np.float64], areal: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Which of the points lie in one of the polygons, some perhaps more than once."""
+    point, shape = _boxed(points, shapely.bounds(areal))
+    shapely.prepare(areal)
+    return point[shapely.intersects_xy(areal[shape], points[point, 0], points[point, 1])]
+
+
+@kernel
+def _boxed(points, box):
+    """Pairs of a point and a box that holds it: int64[k], int64[k]."""
+    grid = boxes.grid(box)
+    seen, found = np.full(len(box), -1, np.int32), np.empty(len(box), np.int32)
+    point, shape = np.empty(64, np.int64), np.empty(64, np.int64)
+    total = 0
+    for p in range(len(points)):
+        x, y = points[p, 0], points[p, 1]
+        k = boxes.near(p, x, y, x, y, box, grid, seen, found)
+        if total + k > len(point):
+            point, shape = (
+                np.concatenate((point, np.empty(len(point) + k, np.int64))),
+                np.concatenate((shape, np.empty(len(shape) + k, np.int64))),
+            )
+        for f in range(k):
+            point[total], shape[total] = p, found[f]
+            total += 1
+    return point[:total], shape[:total]
 
 
 @kernel

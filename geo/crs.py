@@ -30,6 +30,9 @@ from geo.grids import (
     without_prefix,
 )
 
+_ROWS = 100_000
+"""Geometries moved in one go: the coordinates of a whole city, several times over, would take gigabytes."""
+
 Bounds = tuple[float, float, float, float]
 
 JIXI: Bounds = (130.3, 44.8, 134.1, 46.9)
@@ -311,8 +314,13 @@ def apply(geometries: np.ndarray, way: Shift) -> np.ndarray:
     """Geometries moved along a Shift; heights stay; null stays null. Points that cannot be placed get inf."""
     if not way.steps and not way.offset_x:
         return geometries
-    has_z = bool(shapely.has_z(geometries).any())
+    moved = np.empty(len(geometries), object)
+    for i in range(0, len(geometries), _ROWS):
+        moved[i : i + _ROWS] = _moved(geometries[i : i + _ROWS], way)
+    return moved
 
+
+def _moved(geometries: np.ndarray, way: Shift) -> np.ndarray:
     def move(points: np.ndarray) -> np.ndarray:
         x, y = points[:, 0], points[:, 1]
         for step in way.steps:
@@ -322,10 +330,9 @@ def apply(geometries: np.ndarray, way: Shift) -> np.ndarray:
         return moved
 
     flat = shapely.transform(geometries, move)
-    if not has_z:
-        return cast(np.ndarray, flat)
     raised = shapely.has_z(geometries)
-    flat[raised] = shapely.transform(geometries[raised], move, include_z=True)
+    if raised.any():
+        flat[raised] = shapely.transform(geometries[raised], move, include_z=True)
     return cast(np.ndarray, flat)
 
 

@@ -1,7 +1,7 @@
-"""Which of GDAL's drivers are never loaded: those that reach other files, or the network, from a small text file.
+"""What GDAL may load and hold, said before it is first imported: no driver that reaches other files, a small cache.
 
-GDAL reads the list once, when it is first imported; so this is done by the package itself, before any of its modules.
-An upload renamed to .geojson could otherwise name /etc/passwd. rasterio keeps its own raster VRT.
+GDAL reads the settings once; so this is done by the package itself, before any of its modules. An upload renamed to
+.geojson could otherwise name /etc/passwd by a small text file. rasterio keeps its own raster VRT.
 """
 
 from __future__ import annotations
@@ -31,3 +31,9 @@ def skip() -> None:
     """Adds the list to the environment's own, if any."""
     own = [name for name in os.environ.get("OGR_SKIP", "").split(",") if name]
     os.environ["OGR_SKIP"] = ",".join(dict.fromkeys([*own, *SKIPPED]))
+
+
+def limit() -> None:
+    """Blocks of rasters that GDAL keeps, MB, unless the environment says otherwise; by itself it takes a twentieth
+    of the machine's memory. Windows are read one after the other, so what has been read is hardly asked for again."""
+    os.environ.setdefault("GDAL_CACHEMAX", "64")

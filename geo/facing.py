@@ -7,9 +7,14 @@ is what it faces: a parcel behind another one is never faced, however near it li
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geo import boxes
 from geo.compiled import kernel
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 RUN = 16
 """Sides per run. A run is the unit of the grid, so one parcel of 100,000 corners stays as cheap as many small."""
@@ -19,6 +24,9 @@ _OPPOSITE = -np.sqrt(0.5)
 
 _SHARP = np.cos(np.radians(40))
 """Where a parcel's outline turns by more than 40° one of its sides ends; by less, it is one bent side."""
+
+_BEFORE = 1e-4
+"""Only what stands this far before a side, m, hides others from it."""
 
 _SHORT = 1e-6
 """Stretches shorter than this are rounding, m."""
@@ -113,6 +121,8 @@ def _sees(px, py, ex, ey, long, p, near, owner, sides, gap, overlap, span, side,
         hb = (near[u, 2] - px) * ey - (near[u, 3] - py) * ex
         if (ha > gap and hb > gap) or (ha < -overlap and hb < -overlap):
             continue
+        if owner[u] == p and ha < _BEFORE and hb < _BEFORE:
+            continue
         ta = (near[u, 0] - px) * ex + (near[u, 1] - py) * ey
         tb = (near[u, 2] - px) * ex + (near[u, 3] - py) * ey
         if (ta <= 0.0 and tb <= 0.0) or (ta >= long and tb >= long):
@@ -124,7 +134,7 @@ def _sees(px, py, ex, ey, long, p, near, owner, sides, gap, overlap, span, side,
             continue
         slope = (hb - ha) / (tb - ta)
         lo, hi = max(ta, 0.0), min(tb, long)
-        least = -overlap if looks_back else 1e-4  # only what truly stands before this side hides others
+        least = -overlap if looks_back else _BEFORE
         if slope == 0.0:
             if ha < least or ha > gap:
                 continue
@@ -194,14 +204,16 @@ def _crossed(ax, ay, bx, by, near, sides):
 
 
 @kernel
-def _ground(quad, p_first, side, lo, hi, hlo, hhi, across, loose_lo, loose_hi, reach, near, sides):
-    """Corners of the ground between a side, from lo to hi along it, and the side across from it.
+def _ground(
+    quads, place, p_first, px, py, qx, qy, lo, hi, hlo, hhi, across, loose_lo, loose_hi, reach, near, sides
+):
+    """Corners of the ground between a side, from lo to hi along it, and the side across from it: quads[place].
 
     Where one of the two ends up to reach before the other the ground ends from corner to corner, so that no
     notch is left; unless (not loose) a corner is not sharp or something else is faced from what is left over,
     or something stands in between.
     """
-    px, py, qx, qy = side[0], side[1], side[2], side[3]
+    tx, ty, ux, uy = near[across, 0], near[across, 1], near[across, 2], near[across, 3]
     long = np.sqrt((qx - px) ** 2 + (qy - py) ** 2)
     ex, ey = (qx - px) / long, (qy - py) / long
     loose_lo, loose_hi = (
@@ -216,43 +228,39 @@ def _ground(quad, p_first, side, lo, hi, hlo, hhi, across, loose_lo, loose_hi, r
         ax, ay = px, py
     if at_q:
         bx, by = qx, qy
-    rest = np.hypot(across[2] - dx, across[3] - dy)
+    rest = np.hypot(ux - dx, uy - dy)
     if rest < 1e-3 and not at_p:
-        dx, dy = across[2], across[3]
+        dx, dy = ux, uy
         if loose_lo and lo <= reach and not _crossed(px, py, dx, dy, near, sides):
             ax, ay = px, py
-    elif rest < 1e-3 or (
-        at_p and loose_lo and rest <= reach and not _crossed(ax, ay, across[2], across[3], near, sides)
-    ):
-        dx, dy = across[2], across[3]
-    rest = np.hypot(across[0] - fx, across[1] - fy)
+    elif rest < 1e-3 or (at_p and loose_lo and rest <= reach and not _crossed(ax, ay, ux, uy, near, sides)):
+        dx, dy = ux, uy
+    rest = np.hypot(tx - fx, ty - fy)
     if rest < 1e-3 and not at_q:
-        fx, fy = across[0], across[1]
+        fx, fy = tx, ty
         if loose_hi and long - hi <= reach and not _crossed(qx, qy, fx, fy, near, sides):
             bx, by = qx, qy
-    elif rest < 1e-3 or (
-        at_q and loose_hi and rest <= reach and not _crossed(bx, by, across[0], across[1], near, sides)
-    ):
-        fx, fy = across[0], across[1]
+    elif rest < 1e-3 or (at_q and loose_hi and rest <= reach and not _crossed(bx, by, tx, ty, near, sides)):
+        fx, fy = tx, ty
     v = 0 if p_first else 2
-    quad[v, 0], quad[v, 1], quad[v + 1, 0], quad[v + 1, 1] = ax, ay, bx, by
+    quads[place, v, 0], quads[place, v, 1], quads[place, v + 1, 0], quads[place, v + 1, 1] = ax, ay, bx, by
     v = 2 - v
-    quad[v, 0], quad[v, 1], quad[v + 1, 0], quad[v + 1, 1] = fx, fy, dx, dy
+    quads[place, v, 0], quads[place, v, 1], quads[place, v + 1, 0], quads[place, v + 1, 1] = fx, fy, dx, dy
 
 
 @kernel
-def _add(row, lo, hi, hlo, hhi, gap):
+def _add(sums, j, lo, hi, hlo, hhi, gap):
     """Add the stretch from lo (hlo away) to hi (hhi away): its length and ground within the gap, all its ground."""
     least, most = max(min(hlo, hhi), 0.0), max(hlo, hhi, 0.0)
-    row[2] += 0.5 * (least + most) * (hi - lo)
+    sums[j, 2] += 0.5 * (least + most) * (hi - lo)
     if least >= gap:
         return
     long = hi - lo
     if most > gap:
         long *= (gap - least) / (most - least)
         most = gap
-    row[0] += long
-    row[1] += 0.5 * (least + most) * long
+    sums[j, 0] += long
+    sums[j, 1] += 0.5 * (least + most) * long
 
 
 @kernel
@@ -271,8 +279,10 @@ def _entry(other, sums, first, count, q):
     return j, count + 1
 
 
-@kernel
-def facing(coords, start, stop, parcel, turned, box, sharp, n, gap, reach, overlap):
+def facing(
+    coords: Floats, start: Ints, stop: Ints, parcel: NDArray[np.int32], turned: Bools, box: Floats,
+    sharp: Bools, n: int, gap: float, reach: float, overlap: float,
+) -> tuple[Ints, NDArray[np.int32], Floats, Floats, Floats, NDArray[np.int32]]:  # fmt: skip
     """All stretches that see each other, summed from each parcel to each other one.
 
     coords, start, stop, parcel, turned, box, sharp: as from runs; n: number of parcels; gap: how far apart sides may
@@ -280,28 +290,52 @@ def facing(coords, start, stop, parcel, turned, box, sharp, n, gap, reach, overl
     the parcel that it faces, m.
     Returns indptr int64[n + 1], other int32[], sums float64[, 3] (m of the parcel's sides that face the other
     within the gap, m² before those, m² before all that face it within reach), girth float64[n] (perimeter,
-    m), and quads float64[q, 4, 2] with near, far int32[q]: first two corners on parcel near, last two on
-    parcel far, and near < far. Quads are made from the longer of two sides that face, so none comes twice.
+    m), and quads float64[q, 4, 2] with pairs int32[q, 2]: first two corners on the first parcel, last two on
+    the second, whose number is greater. Quads are made from the longer of two sides that face, so none comes twice.
     """
     grid = boxes.grid(box)
-    m = len(start)
-    seen, found = np.full(m, -1, np.int32), np.empty(m, np.int32)
+    seen, found = np.full(len(start), -1, np.int32), np.empty(len(start), np.int32)
     girth, indptr = np.zeros(n), np.zeros(n + 1, np.int64)
-    other, sums = np.empty(8 * n + 64, np.int32), np.empty((8 * n + 64, 3))
-    quads, near_of, far_of = (
-        np.empty((4 * n + 64, 4, 2)),
-        np.empty(4 * n + 64, np.int32),
-        np.empty(4 * n + 64, np.int32),
-    )
-    count, qcount, first, room = 0, 0, 0, 0
-    near, owner, own = np.empty((0, 4)), np.empty(0, np.int32), np.empty(4)
-    ends = np.empty((0, 2), np.bool_)
-    span, side, faces = np.empty((0, 4)), np.empty(0, np.int64), np.empty(0, np.bool_)
-    cuts, won, won_span = np.empty(0), np.empty(0, np.int64), np.empty((0, 2))
-    for c in range(m):
+    other, sums = np.empty(5 * n + 64, np.int32), np.empty((5 * n + 64, 3))
+    quads, pairs = np.empty((3 * n + 64, 4, 2)), np.empty((3 * n + 64, 2), np.int32)
+    at, count, qcount, room = 0, 0, 0, 256
+    while True:
+        near = np.empty((room, 4)), np.empty(room, np.int32), np.empty((room, 2), np.bool_)
+        spans = np.empty((room, 4)), np.empty(room, np.int64), np.empty(room, np.bool_)
+        wins = np.empty(2 * room), np.empty(2 * room, np.int64), np.empty((2 * room, 2))
+        at, count, qcount, sides = _facing(
+            at, count, qcount, coords, start, stop, parcel, turned, box, sharp, gap, reach, overlap, grid, seen, found,
+            *near, *spans, *wins, indptr, girth, other, sums, quads, pairs,
+        )  # fmt: skip
+        if at == len(start):
+            break
+        # compiled code whose arrays never change their place is a third quicker: so they are enlarged out here
+        seen[:], room = -1, max(room, 2 * sides)
+        if count + 2 * sides > len(other):
+            other = np.concatenate((other, np.empty(len(other) // 2 + 2 * sides, np.int32)))
+            sums = np.concatenate((sums, np.empty((len(other) - len(sums), 3))))
+        if qcount + 2 * sides > len(pairs):
+            pairs = np.concatenate((pairs, np.empty((len(pairs) // 2 + 2 * sides, 2), np.int32)))
+            quads = np.concatenate((quads, np.empty((len(pairs) - len(quads), 4, 2))))
+    indptr[1:] = np.maximum.accumulate(indptr[1:])  # parcels without any side
+    return indptr, other[:count], sums[:count], girth, quads[:qcount], pairs[:qcount]
+
+
+@kernel
+def _facing(
+    at, count, qcount, coords, start, stop, parcel, turned, box, sharp, gap, reach, overlap, grid, seen, found,
+    near, owner, ends, span, side, faces, cuts, won, won_span, indptr, girth, other, sums, quads, pairs,
+):  # fmt: skip
+    """Run by run from `at`, the first of a parcel, until all are done or there is too little room for one.
+
+    Returns the run to go on with, the counts before it, and how many sides are near the run that found no room.
+    """
+    first, before, qbefore = count, count, qcount
+    for c in range(at, len(start)):
         p = parcel[c]
-        if c == 0 or parcel[c - 1] != p:
-            first = count
+        if c == at or parcel[c - 1] != p:
+            at, before, qbefore, first = c, count, qcount, count
+            girth[p] = 0.0
         k = boxes.near(
             c,
             box[c, 0] - reach,
@@ -316,32 +350,24 @@ def facing(coords, start, stop, parcel, turned, box, sharp, n, gap, reach, overl
         sides = 0
         for f in range(k):
             sides += stop[found[f]] - start[found[f]]
-        if sides > room:
-            room = 2 * sides
-            near, owner = np.empty((room, 4)), np.empty(room, np.int32)
-            ends = np.empty((room, 2), np.bool_)
-            span, side, faces = np.empty((room, 4)), np.empty(room, np.int64), np.empty(room, np.bool_)
-            cuts, won, won_span = np.empty(2 * room), np.empty(2 * room, np.int64), np.empty((2 * room, 2))
+        need = 2 * sides * (stop[c] - start[c])
+        if sides > len(owner) or count + need > len(other) or qcount + need > len(pairs):
+            return at, before, qbefore, max(sides, need // 2)
         sides = _sides_near(
             c, found, k, coords, start, stop, parcel, turned, box, sharp, reach, near, ends, owner
         )
         for i in range(start[c], stop[c]):
             a, b = (i + 1, i) if turned[c] else (i, i + 1)
-            px, py = coords[a, 0], coords[a, 1]
-            long = np.sqrt((coords[b, 0] - px) ** 2 + (coords[b, 1] - py) ** 2)
+            px, py, qx, qy = coords[a, 0], coords[a, 1], coords[b, 0], coords[b, 1]
+            long = np.sqrt((qx - px) ** 2 + (qy - py) ** 2)
             if long == 0.0:
                 continue
             girth[p] += long
-            ex, ey = (coords[b, 0] - px) / long, (coords[b, 1] - py) / long
+            ex, ey = (qx - px) / long, (qy - py) / long
             k = _sees(px, py, ex, ey, long, p, near, owner, sides, reach, overlap, span, side, faces)
             if k == 0:
                 continue
             wins = _first_seen(span, faces, k, cuts, won, won_span)
-            while count + wins > len(other):
-                other, sums = np.concatenate((other, other)), np.concatenate((sums, sums))
-            while qcount + wins > len(near_of):
-                quads = np.concatenate((quads, quads))
-                near_of, far_of = np.concatenate((near_of, near_of)), np.concatenate((far_of, far_of))
             for w in range(wins):
                 s = won[w]
                 if not faces[s]:
@@ -352,28 +378,19 @@ def facing(coords, start, stop, parcel, turned, box, sharp, n, gap, reach, overl
                 u = side[s]
                 q = owner[u]
                 j, count = _entry(other, sums, first, count, q)
-                _add(sums[j], lo, hi, hlo, hhi, gap)
-                across = near[u]
-                run = np.sqrt((across[2] - across[0]) ** 2 + (across[3] - across[1]) ** 2)
-                if long < run or (long == run and (px < across[0] or (px == across[0] and py < across[1]))):
+                _add(sums, j, lo, hi, hlo, hhi, gap)
+                run = np.sqrt((near[u, 2] - near[u, 0]) ** 2 + (near[u, 3] - near[u, 1]) ** 2)
+                if long < run or (
+                    long == run and (px < near[u, 0] or (px == near[u, 0] and py < near[u, 1]))
+                ):
                     continue
-                own[0], own[1], own[2], own[3] = px, py, coords[b, 0], coords[b, 1]
                 loose_lo = sharp[a] and ends[u, 1] and (w == 0 or owner[side[won[w - 1]]] == q)
                 loose_hi = sharp[b] and ends[u, 0] and (w == wins - 1 or owner[side[won[w + 1]]] == q)
                 _ground(
-                    quads[qcount], p < q, own, lo, hi, hlo, hhi, across, loose_lo, loose_hi, gap, near, sides
-                )
-                near_of[qcount], far_of[qcount] = min(p, q), max(p, q)
+                    quads, qcount, p < q, px, py, qx, qy, lo, hi, hlo, hhi, u, loose_lo, loose_hi, gap,
+                    near, sides,
+                )  # fmt: skip
+                pairs[qcount, 0], pairs[qcount, 1] = min(p, q), max(p, q)
                 qcount += 1
         indptr[p + 1] = count
-    for i in range(1, n + 1):  # parcels without any side
-        indptr[i] = max(indptr[i], indptr[i - 1])
-    return (
-        indptr,
-        other[:count],
-        sums[:count],
-        girth,
-        quads[:qcount],
-        near_of[:qcount],
-        far_of[:qcount],
-    )
+    return len(start), count, qcount, 0

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from geo import rectangles
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -47,7 +49,11 @@ def boxes(geoms: npt.NDArray[np.object_], angle: Floats) -> Floats:
 
 
 def rectangularity(geoms: npt.NDArray[np.object_]) -> Floats:
-    """Area of each polygon over that of its smallest turned rectangle, 0 to 1: float64[n]."""
-    area = shapely.area(geoms)
-    box = shapely.area(shapely.oriented_envelope(geoms))
-    return np.clip(np.divide(area, box, out=np.ones_like(area), where=box > 0), 0, 1)
+    """Area of each polygon over that of its least rectangle, 0 to 1: float64[n]; 1 for what has no area."""
+    return filled(shapely.area(geoms), rectangles.least_rectangles(*rectangles.hulls_of(geoms)))
+
+
+def filled(area_m2: Floats, corners: Floats) -> Floats:
+    """The part of its rectangle that each shape fills: float64[n]. corners: float64[n, 4, 2]."""
+    box = rectangles.areas(corners)
+    return np.clip(np.divide(area_m2, box, out=np.ones_like(area_m2), where=box > 0), 0, 1)

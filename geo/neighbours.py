@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
@@ -13,8 +12,9 @@ from scipy.sparse.csgraph import connected_components
 from geo import facing
 from geo.compiled import kernel
 from geo.crossing import crossing
+from geo.rings import rings
 
-__all__ = ["Neighbours", "adjacency", "crossing", "field_units", "neighbours"]
+__all__ = ["Neighbours", "adjacency", "crossing", "field_units", "neighbours", "renumbered"]
 
 _OVERLAP_M = 0.25
 """Parcels that lie over each other by up to this still face each other: they were drawn badly, not apart."""
@@ -51,27 +51,16 @@ def neighbours(geoms: NDArray[np.object_], max_gap_m: float = 1.5, min_facing_m:
     parcels that meet only corner to corner across a crossing of ridges are no neighbours.
     """
     n, max_gap_m, min_facing_m = len(geoms), float(max_gap_m), float(min_facing_m)
-    parts: NDArray[np.object_] = np.asarray(geoms, dtype=object)
-    part_parcel = np.arange(n)
-    if (shapely.get_type_id(parts) > shapely.GeometryType.POLYGON).any():
-        parts, part_parcel = shapely.get_parts(parts, return_index=True)
-    rings, ring_part = shapely.get_rings(parts, return_index=True)
-    coords, ring_of = shapely.get_coordinates(rings, return_index=True)
-    ring_at = np.zeros(len(rings) + 1, np.int64)
-    np.cumsum(np.bincount(ring_of, minlength=len(rings)), out=ring_at[1:])
-    hole = np.zeros(len(rings), bool)
-    hole[1:] = ring_part[1:] == ring_part[:-1]
+    found = rings(np.asarray(geoms, dtype=object))
     start, stop, parcel, turned, box, sharp = facing.runs(
-        coords, ring_at, part_parcel[ring_part].astype(np.int32), hole
+        found.coords, found.at, found.of.astype(np.int32), found.hole
     )
-    indptr, other, sums, girth, quads, near, far = facing.facing(
-        coords, start, stop, parcel, turned, box, sharp, n, max_gap_m, _FLARE * max_gap_m, _OVERLAP_M
+    indptr, other, sums, girth, quads, ends = facing.facing(
+        found.coords, start, stop, parcel, turned, box, sharp, n, max_gap_m, _FLARE * max_gap_m, _OVERLAP_M
     )
     left, right, facing_m, ridge_m2, pair_at = _pairs(indptr, other, sums, girth, max_gap_m, min_facing_m)
-    pair = _pair_of(pair_at, right, near, far)
-    order = np.argsort(pair, kind="stable")
-    order = order[np.searchsorted(pair[order], 0) :]
-    return Neighbours(left, right, facing_m, ridge_m2, quads[order], pair[order])
+    quads, quad_pair = _by_pair(quads, ends, pair_at, right)
+    return Neighbours(left, right, facing_m, ridge_m2, quads, quad_pair)
 
 
 @kernel
@@ -108,15 +97,79 @@ def _pairs(indptr, other, sums, girth, gap, least):
 
 
 @kernel
-def _pair_of(pair_at, right, near, far):
-    """Index of the pair (near, far), -1 where it was not kept."""
-    out = np.full(len(near), -1, np.int32)
-    for q in range(len(near)):
-        for i in range(pair_at[near[q]], pair_at[near[q] + 1]):
-            if right[i] == far[q]:
-                out[q] = i
+def _by_pair(quads, ends, pair_at, right):
+    """The quads whose ends int32[q, 2] are a pair that was kept, in the order of the pairs, and those pairs."""
+    pair = np.full(len(ends), -1, np.int32)
+    at = np.zeros(len(right) + 1, np.int64)
+    for q in range(len(ends)):
+        near, far = ends[q, 0], ends[q, 1]
+        for i in range(pair_at[near], pair_at[near + 1]):
+            if right[i] == far:
+                pair[q] = i
+                at[i + 1] += 1
                 break
-    return out
+    for i in range(len(right)):
+        at[i + 1] += at[i]
+    out, out_pair = np.empty((at[-1], 4, 2)), np.empty(at[-1], np.int32)
+    for q in range(len(ends)):
+        i = pair[q]
+        if i < 0:
+            continue
+        for v in range(4):
+            out[at[i], v, 0], out[at[i], v, 1] = quads[q, v, 0], quads[q, v, 1]
+        out_pair[at[i]] = i
+        at[i] += 1
+    return out, out_pair
+
+
+def renumbered(nb: Neighbours, place: NDArray[np.int32]) -> tuple[Neighbours, NDArray[np.int32]]:
+    """The same pairs once parcel i is parcel place[i]: again left < right, and sorted by both.
+
+    place: int32[n], a permutation. Returns the pairs, and which of the former ones each was, int32[m].
+    """
+    left, right, order, quads, quad_pair = _renumbered(
+        nb.left, nb.right, nb.quads, nb.quad_pair, np.ascontiguousarray(place, np.int32)
+    )
+    return Neighbours(left, right, nb.facing_m[order], nb.ridge_m2[order], quads, quad_pair), order
+
+
+@kernel
+def _renumbered(left, right, quads, quad_pair, place):
+    n, m = len(place), len(left)
+    at = np.zeros(n + 1, np.int64)
+    for i in range(m):
+        at[min(place[left[i]], place[right[i]]) + 1] += 1
+    for p in range(n):
+        at[p + 1] += at[p]
+    out_left, out_right, order = np.empty(m, np.int32), np.empty(m, np.int32), np.empty(m, np.int32)
+    filled = at[:-1].copy()
+    for i in range(m):
+        a, b = place[left[i]], place[right[i]]
+        a, b = min(a, b), max(a, b)
+        j = filled[a]
+        while j > at[a] and out_right[j - 1] > b:
+            out_right[j], order[j] = out_right[j - 1], order[j - 1]
+            j -= 1
+        out_left[filled[a]], out_right[j], order[j] = a, b, i
+        filled[a] += 1
+    # the quads go with their pairs; the first two corners lie on the left parcel, so they may change sides
+    pair, quad_at = np.empty(m, np.int32), np.zeros(m + 1, np.int64)
+    for j in range(m):
+        pair[order[j]] = j
+    for q in range(len(quads)):
+        quad_at[pair[quad_pair[q]] + 1] += 1
+    for j in range(m):
+        quad_at[j + 1] += quad_at[j]
+    out, out_pair = np.empty((len(quads), 4, 2)), np.empty(len(quads), np.int32)
+    for q in range(len(quads)):
+        i = quad_pair[q]
+        j = quad_at[pair[i]]
+        turn = 2 if place[left[i]] > place[right[i]] else 0
+        for v in range(4):
+            out[j, v, 0], out[j, v, 1] = quads[q, (v + turn) % 4, 0], quads[q, (v + turn) % 4, 1]
+        out_pair[j] = pair[i]
+        quad_at[pair[i]] += 1
+    return out_left, out_right, order, out, out_pair
 
 
 def adjacency(

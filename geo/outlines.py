@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from geo import boxes, tracing
 from geo.compiled import kernel
 from geo.neighbours import Neighbours
+from geo.rings import rings
 
 Shapes = NDArray[np.object_]
 Open = Callable[[Shapes, NDArray[np.integer]], NDArray[np.bool_]]
@@ -62,8 +63,11 @@ def outlines(
     out[labels[alone]] = shapes[alone]
     if len(rows) == 0:
         return out
-    joined, block = np.unique(labels[rows], return_inverse=True)
-    rows, block = rows[np.argsort(block, kind="stable")], np.sort(block)
+    used = np.zeros(n, bool)
+    used[labels[rows]] = True
+    joined, block = np.flatnonzero(used), (np.cumsum(used) - 1)[labels[rows]]
+    order = np.argsort(block, kind="stable")
+    rows, block = rows[order], block[order]
     same = (labels[nb.left] == labels[nb.right]) & (labels[nb.left] >= 0)
     goes = same if removable is None else same & removable
     shut = nb.quads[(same & ~goes)[nb.quad_pair]].mean(axis=1)
@@ -107,16 +111,12 @@ def _walked(
 
     shapes: the parcels, those of one block (0, 1, …) together; left, right: the parcel of either side of quads.
     """
-    rings, ring_parcel = shapely.get_rings(shapes, return_index=True)
-    hole = np.zeros(len(rings), bool)
-    hole[1:] = ring_parcel[1:] == ring_parcel[:-1]
-    coords, ring_of = shapely.get_coordinates(rings, return_index=True)
-    ring_at = _starts(ring_of, len(rings))
+    parcels = rings(shapes)
     n = int(block[-1]) + 1
     points, at, of, area, bad = tracing.walks(
-        tracing.oriented(coords, ring_at, hole),
-        ring_at,
-        _starts(ring_parcel, len(shapes)),
+        tracing.oriented(parcels.coords, parcels.at, parcels.hole),
+        parcels.at,
+        parcels.polygon,
         block,
         quads,
         left,
@@ -135,14 +135,14 @@ def _walked(
         take = np.arange(first[-1]) + np.repeat(at[inner] - first[:-1], count)
         holes = shapely.from_ragged_array(_POLYGON, points[take], (first, np.arange(len(inner) + 1)))
         stays[inner] = open_(holes, of[inner])
-    rings = np.flatnonzero(stays)
-    rings = rings[np.lexsort((area[rings] < 0, of[rings]))]
-    count = at[rings + 1] - at[rings]
+    kept = np.flatnonzero(stays)
+    kept = kept[np.lexsort((area[kept] < 0, of[kept]))]
+    count = at[kept + 1] - at[kept]
     first = np.concatenate([[0], np.cumsum(count)])
-    take = np.arange(first[-1]) + np.repeat(at[rings] - first[:-1], count)
+    take = np.arange(first[-1]) + np.repeat(at[kept] - first[:-1], count)
     good = np.flatnonzero(~bad)
     polygons = shapely.from_ragged_array(
-        _POLYGON, points[take], (first, _starts(of[rings], n)[np.append(good, n)])
+        _POLYGON, points[take], (first, _starts(of[kept], n)[np.append(good, n)])
     )
     own = np.bincount(block, shapely.area(shapes), n)[good]
     sound = shapely.is_valid(polygons) & (shapely.area(polygons) >= own - 1e-3)
@@ -209,15 +209,15 @@ def _unite(collections: Shapes) -> Shapes:
 
 def _tidied(parts: Shapes, block: NDArray[np.integer], open_: Open) -> Shapes:
     """Polygons without the holes where ridges cross, and without corners on straight sides."""
-    rings, ring_part = shapely.get_rings(parts, return_index=True)
-    hole = np.zeros(len(rings), bool)
+    every, ring_part = shapely.get_rings(parts, return_index=True)
+    hole = np.zeros(len(every), bool)
     hole[1:] = ring_part[1:] == ring_part[:-1]
     stays = ~hole
     if hole.any():
-        stays[hole] = open_(shapely.polygons(rings[hole]), block[ring_part[hole]])
-    rings, ring_part = rings[stays], ring_part[stays]
-    coords, ring_of = shapely.get_coordinates(rings, return_index=True)
-    coords, at, left = corners(coords, _starts(ring_of, len(rings)), _STRAIGHT_M)
+        stays[hole] = open_(shapely.polygons(every[hole]), block[ring_part[hole]])
+    every, ring_part = every[stays], ring_part[stays]
+    coords, ring_of = shapely.get_coordinates(every, return_index=True)
+    coords, at, left = corners(coords, _starts(ring_of, len(every)), _STRAIGHT_M)
     tidy: Shapes = shapely.from_ragged_array(_POLYGON, coords, (at, _starts(ring_part[left], len(parts))))
     bad = ~shapely.is_valid(tidy)
     tidy[bad] = shapely.make_valid(tidy[bad], method="structure")

@@ -67,9 +67,15 @@ def findings_frame(findings: list[Finding], crs: object) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=crs)
 
 
+def _is_text(values: pd.Series) -> bool:
+    """Whether all that is not null is text, told without looking at each value where the column's type says it."""
+    if isinstance(values.dtype, pd.StringDtype):
+        return True
+    return pd.api.types.infer_dtype(values, skipna=True) in ("string", "empty")
+
+
 def _text(nullable: bool = True, unique: bool = False) -> pa.Column:
-    check = pa.Check(lambda s: s.dropna().map(lambda v: isinstance(v, str)).all(), error="must be text")
-    return pa.Column(None, check, nullable=nullable, unique=unique)
+    return pa.Column(None, pa.Check(_is_text, error="must be text"), nullable=nullable, unique=unique)
 
 
 def _number(nullable: bool = False, low: float | None = 0.0) -> pa.Column:

@@ -18,9 +18,10 @@ from rasterio.features import rasterize
 from rasterio.windows import Window
 
 from geo import crs as systems
+from geo.cells import rooms, within
 from geo.compiled import kernel
 from geo.errors import ChigaiError
-from geo.terrain import corners, heights, opened, parts_of, place, window, within
+from geo.terrain import corners, heights, opened, parts_of, place, window
 
 NODATA = -9999.0
 """Depth of a cell that lies in no block, or has no height."""
@@ -80,14 +81,15 @@ def surface(
 def depths(points, at, ring, heights, level, area):
     """Mean height m, cut and fill m³, number of cells of each shape: float64[4, n].
 
-    points, ring, heights as in geo.terrain.within; at: int64[n + 1]; level: float64[n] m, NaN for the mean;
+    points, ring, heights as in geo.cells.within; at: int64[n + 1]; level: float64[n] m, NaN for the mean;
     area: float64[n] m², which the cells that have a height stand for.
     """
     n = len(at) - 1
     out = np.zeros((4, n))
-    held, cuts = np.empty(1024), np.empty(64)
+    held, cuts, near = rooms(points, at, heights)
+    step = np.eye(2)
     for i in range(n):
-        _, kept, held, cuts = within(points, at[i], at[i + 1], ring, heights, held, cuts)
+        _, kept = within(points, at[i], at[i + 1], ring, 0.0, step, heights, held, cuts, near)
         out[0, i] = np.nan
         out[3, i] = kept
         if kept == 0:

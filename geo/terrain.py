@@ -15,12 +15,14 @@ import rasterio
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from geo import crs as systems
-from geo.compiled import kernel
+from geo.cells import medians
 from geo.errors import ChigaiError
+from geo.rings import rings
 
 DRIVERS = ("GTiff", "HFA", "AAIGrid", "EHdr", "ENVI", "SRTMHGT")
 """Formats that hold their own cells: none that names other files to be read."""
@@ -37,8 +39,8 @@ _MOST_PARCELS = 20_000
 _ENOUGH_CELLS = 2500
 """A parcel's median gains nothing from more cells; finer models are read thinned out."""
 
-_MANY_CORNERS = 500
-"""Outlines of more corners are smoothed before they are shrunk."""
+_STEP_M = 10.0
+"""Over so much ground a turn or a stretch of the raster is taken as even."""
 
 _MOST_CELLS = 4096 * 4096
 """Cells held at once for one window; a parcel as large as a county is read thinned out."""
@@ -124,6 +126,17 @@ class Place:
         a = self.cells
         return np.column_stack([a.a * x + a.b * y + a.c, a.d * x + a.e * y + a.f])
 
+    def metres(self, shapes: NDArray[np.object_]) -> NDArray[np.float64]:
+        """What a step of columns and rows is on the ground at each shape, float64[n, 2, 2]: metres = it @ step."""
+        if self.way is None:
+            a = self.cells
+            return np.broadcast_to(np.linalg.inv([[a.a, a.b], [a.d, a.e]]), (len(shapes), 2, 2))
+        box = shapely.bounds(shapes)
+        middle = (box[:, :2] + box[:, 2:]) / 2
+        here = self.columns_rows(middle)
+        steps = [(self.columns_rows(middle + step) - here) / _STEP_M for step in _STEP_M * np.eye(2)]
+        return np.linalg.inv(np.stack(steps, axis=2))
+
 
 def names_crs(model: Any) -> bool:
     """Whether the raster says in which coordinate system it lies."""
@@ -188,20 +201,22 @@ def _levels(
     model: Any, spot: Place, shapes: NDArray[np.object_], ridge_m: float, dem: str | Path
 ) -> NDArray[np.float64]:
     """Heights of parcels that lie together, from one window."""
-    points, at, ring = corners(shrunk(shapes, ridge_m))
+    points, at, ring = corners(shapes)
     points = spot.columns_rows(points)
-    anchors = spot.columns_rows(shapely.get_coordinates(shapely.point_on_surface(shapes)))
-    cells, least, scale = window(model, spot, shapes, np.concatenate([points, anchors]), dem)
+    cells, least, scale = window(model, spot, shapes, points, dem)
     if cells.size == 0:
         return np.full(len(shapes), np.nan)
-    found, count = medians((points - least) * scale, at, ring, cells)
-    if (count == 0).any():
-        bare = np.flatnonzero(count == 0)
+    points = (points - least) * scale
+    metres = spot.metres(shapes) / scale
+    found, count = medians(points, at, ring, ridge_m, metres, cells)
+    bare = np.flatnonzero(count == 0)
+    if len(bare):
         points, at, ring = corners(shapes[bare])
         points = (spot.columns_rows(points) - least) * scale
-        found[bare], count[bare] = medians(points, at, ring, cells)
-        bare = np.flatnonzero(count == 0)
-        found[bare] = _between((anchors[bare] - least) * scale, cells)
+        found[bare], count[bare] = medians(points, at, ring, 0.0, metres[bare], cells)
+        bare = bare[count[bare] == 0]
+        anchors = spot.columns_rows(shapely.get_coordinates(shapely.point_on_surface(shapes[bare])))
+        found[bare] = _between((anchors - least) * scale, cells)
     return found
 
 
@@ -225,28 +240,18 @@ def window(
     return cells, least, np.array([cells.shape[1] / wide, cells.shape[0] / high])
 
 
-def shrunk(shapes: NDArray[np.object_], ridge_m: float) -> NDArray[np.object_]:
-    """The shapes without what lies within ridge_m of their edge; whole where nothing else is left.
-
-    An outline of very many corners is followed to a tenth of that only: every corner costs, none tells more.
-    """
-    inner = np.empty(len(shapes), object)
-    many = shapely.get_num_coordinates(shapes) > _MANY_CORNERS
-    inner[~many] = shapely.buffer(shapes[~many], -ridge_m, join_style="mitre", quad_segs=2)
-    # a mitre at each of a ragged edge's corners would reach far inside
-    inner[many] = shapely.buffer(shapely.simplify(shapes[many], ridge_m / 10), -ridge_m, quad_segs=2)
-    return np.where(shapely.is_empty(inner), shapes, inner)
-
-
 def heights(
     model: Any, least: NDArray[np.int64], wide: int, high: int, step: int, dem: str | Path
 ) -> NDArray[np.float64]:
-    """Heights in metres of every step-th cell of a window, NaN where there are none; least: its first column and row."""
+    """Heights in metres of every step-th cell of a window, float32 or float64, NaN where there are none.
+
+    least: the window's first column and row.
+    """
     window = Window(int(least[0]), int(least[1]), int(wide), int(high))
+    shape = (-(-int(high) // step), -(-int(wide) // step))
+    plain = set(model.mask_flag_enums[0]) <= {MaskFlags.all_valid, MaskFlags.nodata}
     try:
-        read = model.read(
-            1, window=window, out_shape=(-(-int(high) // step), -(-int(wide) // step)), masked=True
-        )
+        read = model.read(1, window=window, out_shape=shape, masked=not plain)
     except RasterioError as error:
         raise ChigaiError(
             "高程文件已损坏：有一部分读不出来。",
@@ -255,80 +260,25 @@ def heights(
             do_en="Copy or export it again.",
             file=dem,
         ) from error
-    found = read.astype(np.float64).filled(np.nan) * model.scales[0] + model.offsets[0]
+    unknown: NDArray[np.bool_] = read == model.nodata if plain else np.ma.getmaskarray(read)
+    # small whole numbers and single floats are exact as they are and take half the room
+    small = read.dtype in (np.float32, np.int16, np.uint16, np.int8, np.uint8)
+    found: NDArray[Any] = np.ma.getdata(read).astype(np.float32 if small else np.float64, copy=False)
+    if (model.scales[0], model.offsets[0]) != (1.0, 0.0):
+        found = found.astype(np.float64) * model.scales[0] + model.offsets[0]
     with np.errstate(invalid="ignore"):
-        found[~((found > LOWEST_M) & (found < HIGHEST_M))] = np.nan
-    return cast(NDArray[np.float64], found)
+        unknown |= ~((found > LOWEST_M) & (found < HIGHEST_M))
+    found[unknown] = np.nan
+    return found
 
 
 def corners(
     shapes: NDArray[np.object_],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Corners float64[k, 2], where each shape's begin int64[n + 1], and the ring of each corner int64[k]."""
-    parts, shape_of = shapely.get_parts(shapes, return_index=True)
-    rings, part_of = shapely.get_rings(parts, return_index=True)
-    points, ring_of = shapely.get_coordinates(rings, return_index=True)
-    at = np.zeros(len(shapes) + 1, np.int64)
-    np.cumsum(np.bincount(shape_of[part_of[ring_of]], minlength=len(shapes)), out=at[1:])
-    return points, at, ring_of.astype(np.int64)
-
-
-@kernel
-def within(points, first, last, ring, heights, held, cuts):
-    """Heights of the cells whose middles lie in one shape, by scan lines (even-odd over all its rings).
-
-    points: float64[k, 2] as (column, row) of heights, first..last those of the shape; ring: int64[k], the closed
-    ring that each corner belongs to; heights: float64[rows, columns], NaN none; held, cuts: buffers.
-    Returns how many cells lie in it, how many of them have a height (the first of held), and the buffers.
-    """
-    count, kept = 0, 0
-    low, high = np.inf, -np.inf
-    for k in range(first, last):
-        low, high = min(low, points[k, 1]), max(high, points[k, 1])
-    if not (low < high):
-        return count, kept, held, cuts
-    for r in range(max(int(np.ceil(low - 0.5)), 0), min(int(np.floor(high - 0.5)), len(heights) - 1) + 1):
-        y = r + 0.5
-        m = 0
-        for k in range(first, last - 1):
-            if ring[k] != ring[k + 1] or (points[k, 1] > y) == (points[k + 1, 1] > y):
-                continue
-            if m == len(cuts):
-                cuts = np.concatenate((cuts, np.empty(m)))
-            share = (y - points[k, 1]) / (points[k + 1, 1] - points[k, 1])
-            cuts[m] = points[k, 0] + share * (points[k + 1, 0] - points[k, 0])
-            m += 1
-        cuts[:m].sort()
-        for k in range(0, m - 1, 2):
-            start = max(int(np.ceil(cuts[k] - 0.5)), 0)
-            stop = min(int(np.ceil(cuts[k + 1] - 0.5)), heights.shape[1])
-            for c in range(start, stop):
-                count += 1
-                if np.isnan(heights[r, c]):
-                    continue
-                if kept == len(held):
-                    held = np.concatenate((held, np.empty(kept)))
-                held[kept] = heights[r, c]
-                kept += 1
-    return count, kept, held, cuts
-
-
-@kernel
-def medians(points, at, ring, heights):
-    """Median of the cells whose middles lie in each shape; points, ring, heights as in `within`.
-
-    at: int64[n + 1], where each shape's corners begin. Returns the medians float64[n], NaN where no cell has a
-    height, and the number of cells int64[n].
-    """
-    n = len(at) - 1
-    out, count = np.full(n, np.nan), np.zeros(n, np.int64)
-    held, cuts = np.empty(1024), np.empty(64)
-    for i in range(n):
-        count[i], kept, held, cuts = within(points, at[i], at[i + 1], ring, heights, held, cuts)
-        if kept:
-            held[:kept].sort()
-            out[i] = 0.5 * (held[(kept - 1) // 2] + held[kept // 2])
-    return out, count
+    found = rings(shapes)
+    length = np.diff(found.at)
+    return found.coords, found.at[found.polygon], np.repeat(np.arange(len(length)), length)
 
 
 def _between(points: NDArray[np.float64], heights: NDArray[np.float64]) -> NDArray[np.float64]:

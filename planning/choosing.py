@@ -73,14 +73,16 @@ def choose_sites(
     chosen = np.zeros(len(area), bool)
     told: dict[str, dict[str, Any]] = {}
     frontiers = []
+    stopped = pd.DataFrame(parcels[["county", "reason", "area_mu"]])
+    stopped = stopped[stopped.reason.notna()]
     for unit in programme.units:
         own = np.flatnonzero(found.county == unit.adcode)
         if unit.floor_mu is None:
             told[unit.adcode] = _nothing_asked(unit)
             continue
         here = _ground(found, own, area, cost, price, unit.site_minimum_mu or 0.0)
-        wider = partial(_wider, blocks[blocks.county == unit.adcode], unit, parameters.site_gap_m.value)
-        choice, row = _county(parcels[parcels.county == unit.adcode], here, unit, wish, effort, wider)
+        wider = partial(_wider, blocks, unit, parameters.site_gap_m.value)
+        choice, row = _county(stopped[stopped.county == unit.adcode], here, unit, wish, effort, wider)
         chosen[own[choice.chosen]] = True
         told[unit.adcode] = row | {"households": int(upset[own][choice.chosen].sum())}
         frontiers.append(frontier(unit.adcode, here))
@@ -98,9 +100,10 @@ def weighed(
     serves a principle of the notice is put first by making every other mu dearer by that principle's weight:
     at equal area that is the same as taking the weight off, and no area is chosen for its weight alone.
     """
-    row = pd.Series(np.arange(len(blocks)), index=blocks.block_id).reindex(parcels.block_id).to_numpy(float)
-    inside = np.isfinite(row)
-    own, of = parcels[inside], row[inside].astype(np.int64)
+    row = pd.Index(blocks.block_id).get_indexer(parcels.block_id)
+    inside = np.flatnonzero(row >= 0)
+    columns = ["consent", "priority", "operator", "area_mu"]
+    own, of = pd.DataFrame(parcels[columns]).iloc[inside], row[inside]
     agreed = (own.consent == True).to_numpy(bool)  # noqa: E712 — null is no agreement
     worth = np.zeros(len(own))
     for principle in programme.principles:
@@ -111,10 +114,16 @@ def weighed(
     mu = own.area_mu.to_numpy(float)
     missed = np.bincount(of, (worth.max(initial=0.0) - worth) * mu, len(blocks))
     missed = missed / np.maximum(np.bincount(of, mu, len(blocks)), 1e-12) * blocks.area_mu.to_numpy(float)
-    people = pd.DataFrame({"block": of, "operator": own.operator.to_numpy(), "agreed": agreed})
-    people = people.dropna(subset="operator").groupby(["block", "operator"]).agreed.all().reset_index()
-    sharing = people.groupby("block").operator.transform("size") > 1
-    count = np.bincount(people.block[sharing & ~people.agreed], minlength=len(blocks)).astype(float)
+    operator = pd.factorize(own.operator)[0]
+    people = np.flatnonzero(operator >= 0)
+    shares, which = np.unique(
+        of[people].astype(np.int64) * (int(operator.max(initial=0)) + 1) + operator[people],
+        return_inverse=True,
+    )
+    block = shares // (int(operator.max(initial=0)) + 1)
+    refuses = np.bincount(which, ~agreed[people], len(shares)) > 0
+    sharing = np.bincount(block, minlength=len(blocks))[block] > 1
+    count = np.bincount(block[sharing & refuses], minlength=len(blocks)).astype(float)
     return missed + parameters.upset_yuan.value * count, count
 
 
@@ -130,7 +139,7 @@ def _ground(
 
 
 def _county(
-    parcels: gpd.GeoDataFrame,
+    stopped: pd.DataFrame,
     here: Ground,
     unit: Unit,
     wish: Wish,
@@ -146,7 +155,7 @@ def _county(
     ground_mu = float(here.area_mu[here.possible].sum())
     over = budget is not None and choice.area_mu < min(wanted, ground_mu) * (1 - 1e-9)
     short = max(floor - choice.area_mu, 0.0) if choice.area_mu < floor * (1 - 1e-9) else 0.0
-    reasons = why(parcels, here, choice, over, floor) if short else {}
+    reasons = why(stopped, here, choice, over, floor) if short else {}
     ways = cures(unit, here, choice, reasons, budget, wider(reasons)) if short else []
     zh, en = sentence(unit, choice.area_mu, reasons, ways)
     # the bound holds for cost and what is weighed beside it: with the same beside it, no cost is less than this
@@ -178,6 +187,7 @@ def _wider(
     """The gap, twice the gap, and the mu of the county's groups that would with it reach the site minimum."""
     if "site_too_small" not in reasons:
         return gap_m, 2 * gap_m, 0.0
+    blocks = blocks[blocks.county == unit.adcode]
     found = nodes(blocks, 2 * gap_m)
     group = np.bincount(found.group, found.sums(blocks.area_mu.to_numpy(float)))
     large = float(group[group >= (unit.site_minimum_mu or 0.0) * (1 - 1e-9)].sum())

@@ -46,7 +46,7 @@ def read_and_check(
     """
     tell = progress or (lambda stage, fraction: None)
     tell("read", 0.0)
-    loaded = reading.read(request.source)
+    loaded = reading.read(request.source, lambda fraction: tell("read", 0.95 * fraction))
     frames = [] if loaded.barriers is None else [loaded.barriers]
     if request.barriers is not None:
         given, found = reading.read_barriers(Source(request.barriers), loaded.crs)
@@ -121,13 +121,14 @@ def name_of(request: Request) -> str:
     return DEMO if path.resolve().parent == (plans.home() / DEMO).resolve() else path.name
 
 
-def inputs_of(request: Request, loaded: Loaded) -> list[dict[str, Any]]:
+def inputs_of(request: Request, rows: int, checksum: str) -> list[dict[str, Any]]:
+    """What plan.json says of the files; rows, checksum: of the parcels' file as read."""
     inputs = [
         {
             "role": "parcels",
             "name": request.source.path.name,
-            "sha256": loaded.checksum,
-            "rows": len(loaded.parcels),
+            "sha256": checksum,
+            "rows": rows,
         }
     ]
     for role, path in (("barriers", request.barriers), ("dem", request.dem)):

@@ -7,6 +7,7 @@ outline, from the barrier's edge, along more than a barrier would that comes str
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
+
+from geo import rectangles
+from geo.beside import stretches
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
@@ -83,28 +87,17 @@ def sides(outline: Shapes, place: Ints, barriers: gpd.GeoDataFrame | None, besid
     # a line runs along the middle of what it stands for, a polygon is drawn to its edge
     width = np.nan_to_num(barriers["width_m"].to_numpy(float)[wanted])
     reach = beside_m + np.where(shapely.get_dimensions(lines) == 1, width / 2, 0.0)
-    block, line = tree.query(outline, predicate="dwithin", distance=float(reach.max(initial=0.0)))
-    close = shapely.distance(outline[block], lines[line]) <= reach[line]
-    block, line = block[close], line[close]
-    low_high = shapely.bounds(outline)[block] + np.array([-1, -1, 1, 1]) * reach[line, None]
-    here = shapely.intersection(lines[line], shapely.box(*low_high.T))
-    near = shapely.intersection(
-        shapely.boundary(outline)[block], shapely.buffer(here, reach[line], quad_segs=2)
-    )
-    # what crosses a block comes near it twice: each stretch counts by itself
-    stretch, of = shapely.get_parts(shapely.line_merge(near), return_index=True)
-    along = np.zeros(len(block))
-    np.maximum.at(along, of, shapely.length(stretch))
-    beside = along > SLANT * (2 * beside_m + width[line])
-    block, line, here, along = block[beside], line[beside], here[beside], along[beside]
+    near = stretches(outline, lines, reach)
+    long = near.along_m > SLANT * (2 * beside_m + width[near.line])
+    block, line, along, heading = (a[long] for a in (near.shape, near.line, near.along_m, near.heading))
     for i in range(len(SIDES)):
         mine = serves[line, i]
         np.maximum.at(metres[:, i], block[mine], along[mine])
     canal = serves[line, 0]
-    block, line, here, along = block[canal], line[canal], here[canal], along[canal]
+    block, line, along, heading = block[canal], line[canal], along[canal], heading[canal]
     order = np.lexsort((along, block))
     longest = order[np.append(np.diff(block[order]) > 0, True)] if len(order) else order
-    turn = np.abs(_heading(_long_sides(outline[block[longest]])) - _heading(here[longest]))
+    turn = np.abs(_long_sides(outline[block[longest]]) - heading[longest])
     angle[block[longest]] = np.degrees(np.minimum(turn, np.pi - turn))
     if "water_level_m" in barriers:
         level = barriers["water_level_m"].to_numpy(float)[wanted][line]
@@ -118,9 +111,10 @@ def sides(outline: Shapes, place: Ints, barriers: gpd.GeoDataFrame | None, besid
 def _drawn(outline: Shapes, place: Ints, tree: shapely.STRtree, tells: Bools) -> Bools:
     """Which sides the data tell of in each place: bool[places, 3]."""
     places = int(place.max()) + 1
-    coords, of = shapely.get_coordinates(outline, return_index=True)
-    order = np.argsort(place[of], kind="stable")
-    hull = shapely.convex_hull(shapely.multipoints(shapely.points(coords[order]), indices=place[of][order]))
+    order = np.argsort(place, kind="stable")
+    coords, of = shapely.get_coordinates(outline[order], return_index=True)
+    points, at = rectangles.hulls(coords, np.searchsorted(place[order][of], np.arange(places + 1)))
+    hull = np.array([shapely.Polygon(points[a:b]) for a, b in itertools.pairwise(at)], dtype=object)
     found = np.zeros((places, tells.shape[1]), bool)
     at, line = tree.query(hull, predicate="dwithin", distance=AROUND_M)
     for i in range(tells.shape[1]):
@@ -128,26 +122,13 @@ def _drawn(outline: Shapes, place: Ints, tree: shapely.STRtree, tells: Bools) ->
     return found
 
 
-def _long_sides(shapes: Shapes) -> Shapes:
-    """The longer side of each shape's least rectangle, as a line."""
-    corners = shapely.get_coordinates(shapely.oriented_envelope(shapes)).reshape(-1, 5, 2)
-    first, second = corners[:, [0, 1]], corners[:, [1, 2]]
-    longer = np.hypot(*np.diff(first, axis=1)[:, 0].T) >= np.hypot(*np.diff(second, axis=1)[:, 0].T)
-    chosen: Shapes = shapely.linestrings(np.where(longer[:, None, None], first, second))
-    return chosen
-
-
-def _heading(shapes: Shapes) -> Floats:
-    """Mean direction of each shape's sides, half a turn the same, weighted by length; radians in [0, π)."""
-    coords, of = shapely.get_coordinates(shapes, return_index=True)
-    step = np.diff(coords, axis=0)
-    same = of[1:] == of[:-1]
-    z = (step[:, 0] + 1j * step[:, 1])[same]
-    length = np.abs(z)
-    double = np.divide(z**2, length, out=np.zeros_like(z), where=length > 0)
-    own = of[1:][same]
-    total = np.bincount(own, double.real, len(shapes)) + 1j * np.bincount(own, double.imag, len(shapes))
-    return np.asarray(np.angle(total) / 2 % np.pi, float)
+def _long_sides(shapes: Shapes) -> Floats:
+    """Direction of the longer side of each shape's least rectangle, radians in [0, π)."""
+    corner = rectangles.least_rectangles(*rectangles.hulls_of(shapes))
+    first, second = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 1]
+    longer = np.hypot(first[:, 0], first[:, 1]) >= np.hypot(second[:, 0], second[:, 1])
+    side = np.where(longer[:, None], first, second)
+    return np.asarray(np.arctan2(side[:, 1], side[:, 0]) % np.pi, float)
 
 
 def watered(level_m: Floats, beside: Sides, head_m: float) -> Floats:
@@ -180,9 +161,10 @@ def places(parcels: pd.DataFrame, label: Ints) -> npt.NDArray[np.int64]:
     label: int[parcels], block of each, -1 none, every number from 0 in use.
     """
     inside = np.flatnonzero(label >= 0)
-    first = inside[np.unique(label[inside], return_index=True)[1]]
-    own = parcels[["county", "irrigation_district"]].iloc[first].astype("str")
-    return pd.factorize(pd.MultiIndex.from_frame(own))[0].astype(np.int64)
+    first = np.empty(int(label.max(initial=-1)) + 1, np.int64)
+    first[label[inside][::-1]] = inside[::-1]  # the last one written is a block's first parcel
+    own = parcels[["county", "irrigation_district"]].iloc[first]
+    return own.groupby(list(own.columns), dropna=False, sort=False).ngroup().to_numpy().astype(np.int64)
 
 
 def layout_table(blocks: pd.DataFrame, beside: Sides, head_m: float) -> pd.DataFrame:

@@ -9,6 +9,7 @@ short side do, so that a paddy of one mu takes 17.5 % more than one of 7,000 m²
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from geo.frames import rectangularity
+from geo import rectangles
+from geo.compiled import kernel
+from geo.frames import filled
 from geo.schemas import MU_M2
 from planning.parameters import Parameters
 
@@ -31,53 +34,93 @@ GAIN = 0.175
 """Middle of 15–20 %."""
 TURN_S_PER_M = GAIN * PLAIN_S_PER_M2 / (MU_M2**-0.5 - FLAT_M2**-0.5)
 
+ROWS = 100_000
+"""Polygons that are looked at in one go."""
+
 TRIANGLE = 0.5
 """Rectangularity of a triangle."""
 
 ALIKE = 0.95
 """Share of its convex hull that a shape, and the quadrilateral of its corners, fill at least to be taken for one."""
-PARALLEL_DEG = 5.0
+PARALLEL = np.sin(np.radians(5.0))
+"""Sine of the angle between two sides up to which they are parallel."""
 SHORTEST = 0.1
 """Shortest side of a trapezoid over the root of its area: with less it is a triangle."""
 
 
-def plain(shapes: Shapes) -> npt.NDArray[np.bool_]:
-    """Which polygons are rectangles or trapezoids, but for a few per cent of their area: bool[n].
+@dataclass(frozen=True)
+class Seen:
+    """What is seen of n polygons: area, part of its least rectangle that each fills (0–1), and whether it is plain.
 
-    The four corners are the points nearest those of the least rectangle round the shape.
+    Plain: a rectangle or trapezoid, but for a few per cent of its area. The four corners are the points nearest
+    those of the least rectangle round the shape.
     """
-    n = len(shapes)
-    if n == 0:
-        return np.zeros(0, bool)
-    hull = shapely.convex_hull(shapes)
-    box = shapely.get_coordinates(shapely.oriented_envelope(hull)).reshape(n, 5, 2)[:, :4]
-    coords, of = shapely.get_coordinates(hull, return_index=True)
-    first = np.searchsorted(of, np.arange(n))
-    corner = np.empty((n, 4, 2))
-    for c in range(4):
-        far = np.hypot(*(coords - box[of, c]).T)
-        nearest = np.flatnonzero(far <= np.minimum.reduceat(far, first)[of])
-        corner[:, c] = coords[nearest[np.searchsorted(of[nearest], np.arange(n))]]
-    side = np.roll(corner, -1, axis=1) - corner
-    length = np.hypot(side[..., 0], side[..., 1])
-    a, b = side[:, :2], side[:, 2:]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        sine = np.abs(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]) / (length[:, :2] * length[:, 2:])
-    area = shapely.area(hull)
-    x, y = corner[..., 0] - corner[:, :1, 0], corner[..., 1] - corner[:, :1, 1]
-    held = np.abs((x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1)).sum(axis=1)) / 2
-    return np.asarray(
-        (np.nan_to_num(sine, nan=1.0).min(axis=1) <= np.sin(np.radians(PARALLEL_DEG)))
-        & (length.min(axis=1) >= SHORTEST * np.sqrt(area))
-        & (held >= ALIKE * area)
-        & (shapely.area(shapes) >= ALIKE * area)
-    )
+
+    area_m2: Floats
+    rectangularity: Floats
+    plain: npt.NDArray[np.bool_]
+
+    @property
+    def crookedness(self) -> Floats:
+        """0 for a rectangle or trapezoid, 1 for a triangle's rectangularity or less: float64[n]."""
+        return np.where(self.plain, 0.0, np.minimum((1 - self.rectangularity) / (1 - TRIANGLE), 1.0))
+
+    def hours(self, passes: float) -> Floats:
+        """Machine hours a year on each field: float64[n]. passes: a year."""
+        return passes * self.area_m2 * seconds_per_m2(self.area_m2, self.crookedness) / 3600
 
 
-def crookedness(shapes: Shapes) -> Floats:
-    """0 for a rectangle or trapezoid, 1 for a triangle's rectangularity or less: float64[n]."""
-    crooked = np.minimum((1 - rectangularity(shapes)) / (1 - TRIANGLE), 1.0)
-    return np.where(plain(shapes), 0.0, crooked)
+def seen(shapes: Shapes) -> Seen:
+    """Looks at polygons, some at a time: the corners of a whole city's take gigabytes."""
+    area = shapely.area(shapes)
+    rectangular, is_plain = np.empty(len(shapes)), np.empty(len(shapes), bool)
+    for i in range(0, len(shapes), ROWS):
+        some = slice(i, i + ROWS)
+        points, at = rectangles.hulls_of(shapes[some])
+        box = rectangles.least_rectangles(points, at)
+        rectangular[some] = filled(area[some], box)
+        is_plain[some] = _is_plain(points, at, box, area[some])
+    return Seen(area, rectangular, is_plain)
+
+
+@kernel
+def _is_plain(points, at, box, area):
+    """points, at: the hulls; box: float64[n, 4, 2], their least rectangles; area: of the shapes, m²."""
+    n = len(at) - 1
+    out = np.zeros(n, np.bool_)
+    x, y, long = np.empty(4), np.empty(4), np.empty(4)
+    for g in range(n):
+        first, count = at[g], at[g + 1] - at[g]
+        if count < 3:
+            continue
+        ox, oy = points[first, 0], points[first, 1]
+        hull = 0.0
+        for i in range(count):
+            j = first + (i + 1) % count
+            hull += 0.5 * (
+                (points[first + i, 0] - ox) * (points[j, 1] - oy)
+                - (points[j, 0] - ox) * (points[first + i, 1] - oy)
+            )
+        for c in range(4):
+            least = np.inf
+            for i in range(first, first + count):
+                far = np.hypot(points[i, 0] - box[g, c, 0], points[i, 1] - box[g, c, 1])
+                if far < least:
+                    least = far
+                    x[c], y[c] = points[i, 0] - ox, points[i, 1] - oy
+        held = 0.0
+        for c in range(4):
+            d = (c + 1) % 4
+            long[c] = np.hypot(x[d] - x[c], y[d] - y[c])
+            held += 0.5 * (x[c] * y[d] - x[d] * y[c])
+        if long.min() < SHORTEST * np.sqrt(hull) or abs(held) < ALIKE * hull or area[g] < ALIKE * hull:
+            continue
+        for c in range(2):  # whether two sides across from each other run alike
+            ex, ey = x[c + 1] - x[c], y[c + 1] - y[c]
+            fx, fy = x[(c + 3) % 4] - x[c + 2], y[(c + 3) % 4] - y[c + 2]
+            sine = abs(ex * fy - ey * fx) / max(long[c] * long[c + 2], 1e-300)
+            out[g] = out[g] or sine <= PARALLEL
+    return out
 
 
 def seconds_per_m2(area_m2: Floats, crooked: Floats) -> Floats:
@@ -86,26 +129,18 @@ def seconds_per_m2(area_m2: Floats, crooked: Floats) -> Floats:
     return base + TURN_S_PER_M * np.maximum(area_m2**-0.5 - FLAT_M2**-0.5, 0.0)
 
 
-def hours(shapes: Shapes, passes: float) -> Floats:
-    """Machine hours a year on each field: float64[n]. passes: a year."""
-    area = shapely.area(shapes)
-    return passes * area * seconds_per_m2(area, crookedness(shapes)) / 3600
-
-
-def saved(
-    parcels: Shapes, label: Ints, outline: Shapes, parameters: Parameters
-) -> dict[str, npt.NDArray[Any]]:
+def saved(parcels: Seen, label: Ints, blocks: Seen, parameters: Parameters) -> dict[str, npt.NDArray[Any]]:
     """Whether each block is a rectangle or trapezoid, the machine hours a year before and after, and their worth.
 
     label: int[parcels], block of each, -1 none. A block is worked whole, the ridges that went included.
     """
     passes = parameters.machine_passes_per_year.value
     inside = label >= 0
-    before = np.bincount(label[inside], hours(parcels[inside], passes), len(outline)).astype(float)
-    after = hours(outline, passes)
+    before = np.bincount(label[inside], parcels.hours(passes)[inside], len(blocks.plain)).astype(float)
+    after = blocks.hours(passes)
     worth = (before - after) * parameters.machine_yuan_per_h.value
     return {
-        "plain": plain(outline),
+        "plain": blocks.plain,
         "machine_before_h": before,
         "machine_after_h": after,
         "machine_saved_yuan": worth,

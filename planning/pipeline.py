@@ -19,7 +19,7 @@ from geo import plans, schemas, terrain
 from geo.crossing import crossing
 from geo.errors import ChigaiError
 from geo.frames import directions
-from geo.neighbours import Neighbours, field_units, neighbours
+from geo.neighbours import Neighbours, field_units, neighbours, renumbered
 from geo.outlines import outlines
 from geo.plans import Plan
 from geo.schemas import MU_M2
@@ -96,18 +96,24 @@ def run(request: Request, out: Path, progress: Progress | None = None) -> Plan:
 
     loaded, barriers, checked = read_and_check(request, clock.at)
     kept, strangers = known_counties(checked.parcels, programme, request.source.path)
+    more = schemas.findings_frame(strangers, kept.crs)
+    findings = together(more, checked.findings)
+    area_in_mu = checked.area_in_mu
+    left_out_mu = checked.area_left_out_mu + sum(f.area_mu for f in strangers)
+    read = len(loaded.parcels), loaded.checksum
+    # the tables of reading and checking are not held while the plan is made
+    handed = [kept]
+    del loaded, checked, kept
     plan = plan_checked(
-        kept, barriers, request.dem, programme, parameters, request.seed, clock, request.effort
+        handed.pop(), barriers, request.dem, programme, parameters, request.seed, clock, request.effort
     )
 
     clock.stage("write")
-    more = schemas.findings_frame(strangers, kept.crs)
-    plan.findings = together(more, checked.findings)
-    left_out_mu = checked.area_left_out_mu + sum(f.area_mu for f in strangers)
+    plan.findings = findings
     plan.meta |= {
-        "inputs": inputs_of(request, loaded),
+        "inputs": inputs_of(request, *read),
         "area": {
-            "in_mu": checked.area_in_mu,
+            "in_mu": area_in_mu,
             "planned_mu": float(plan.parcels.area_mu.sum()),
             "left_out_mu": left_out_mu,
         },
@@ -148,7 +154,6 @@ def plan_checked(
     minimum = block_minimums(programme)
 
     clock.stage("neighbours")
-    parcels = _in_order(parcels)
     nb, fenced, parcels = _neighbours(parcels, barriers, parameters)
     clock.within(1.0)
 
@@ -171,15 +176,15 @@ def plan_checked(
     measured = found.units(label, parcels.field_unit.to_numpy())
     outline, crooked = straighten(parcels, outline, label, nb, fenced, angle, barriers, parameters)
     beside = sides(outline, places(parcels, label), barriers, parameters.beside_m.value)
-    blocks, loads = tables.blocks_table(parcels, label, outline, nb, minimum_mu, parameters, beside)
+    looks = machines.seen(geoms), machines.seen(outline)
+    blocks, loads = tables.blocks_table(parcels, label, outline, nb, minimum_mu, parameters, beside, *looks)
     lies = layout_table(blocks, beside, parameters.canal_head_m.value).assign(
-        **machines.saved(parcels.geometry.to_numpy(), label, outline, parameters)
+        **machines.saved(looks[0], label, looks[1], parameters)
     )
     works = works_table(parcels, blocks, label, dem, parameters)
 
     clock.stage("sites")
-    ids = np.array([*blocks.block_id, None], dtype=object)
-    parcels["block_id"] = pd.Series(ids[label], index=parcels.index, dtype="str")
+    parcels["block_id"] = blocks.block_id.array.take(label, allow_fill=True)
     parcels["reason"] = pd.Series(why, index=parcels.index, dtype="str")
     chosen = choose_sites(parcels, blocks, programme, parameters, effort=effort)
     blocks["site_id"] = pd.Series(chosen.site_id, dtype="str")
@@ -250,11 +255,16 @@ def block_minimums(programme: Programme) -> dict[str, float]:
     return {u.adcode: u.block_minimum_mu or by_kind[u.kind] for u in programme.units}
 
 
-def _in_order(parcels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The parcels along a space-filling curve, equals by name: neighbours stand near each other."""
-    curve = parcels.geometry.hilbert_distance(level=16)
-    order = np.lexsort((parcels.parcel_id.to_numpy(str), curve.to_numpy()))
-    return parcels.iloc[order].reset_index(drop=True)
+def _in_order(geoms: npt.NDArray[np.object_], names: pd.Series) -> npt.NDArray[np.int64]:
+    """Rows along a space-filling curve, equals by name, so that neighbours stand near each other: int64[n]."""
+    curve = gpd.GeoSeries(geoms).hilbert_distance(level=16).to_numpy()
+    order = np.argsort(curve, kind="stable")
+    along = curve[order]
+    same = np.r_[False, along[1:] == along[:-1]]
+    tied = np.flatnonzero(same | np.r_[same[1:], False])
+    rows = order[tied]
+    order[tied] = rows[np.lexsort((names.iloc[rows].to_numpy(str), curve[rows]))]
+    return order
 
 
 def _neighbours(
@@ -262,16 +272,19 @@ def _neighbours(
 ) -> tuple[Neighbours, Bools, gpd.GeoDataFrame]:
     """Pairs, which of them a fixed barrier parts, and the parcels with field_unit, a unit's rows together."""
     geoms = parcels.geometry.to_numpy()
+    along = _in_order(geoms, parcels.parcel_id)
+    geoms = geoms[along]
     nb = neighbours(geoms, parameters.ridge_max_gap_m.value, parameters.min_facing_m.value)
     walls = None if barriers is None else barriers.geometry[barriers.fixed.astype(bool)].to_numpy()
     fenced = crossing(nb, geoms, walls)
     unit = field_units(len(geoms), nb.left[~fenced], nb.right[~fenced])
     order = np.argsort(unit, kind="stable")
-    parcels = parcels.iloc[order].reset_index(drop=True)
-    parcels["field_unit"] = unit[order].astype(np.int64)
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
-    return *_moved(nb, fenced, place), parcels
+    nb, pair = renumbered(nb, place)
+    parcels = parcels.iloc[along[order]].reset_index(drop=True)
+    parcels["field_unit"] = unit[order].astype(np.int64)
+    return nb, fenced[pair], parcels
 
 
 def _levels(geoms: npt.NDArray[np.object_], dem: Path | None, crs: pyproj.CRS) -> Floats:
@@ -288,28 +301,6 @@ def _levels(geoms: npt.NDArray[np.object_], dem: Path | None, crs: pyproj.CRS) -
             file=dem,
         )
     return level
-
-
-def _moved(nb: Neighbours, fenced: Bools, place: npt.NDArray[np.int32]) -> tuple[Neighbours, Bools]:
-    """The same pairs once row i stands at place[i]: again left < right, and sorted by both."""
-    a, b = place[nb.left], place[nb.right]
-    turned = a > b
-    left, right = np.minimum(a, b), np.maximum(a, b)
-    order = np.lexsort((right, left))
-    pair = np.empty(len(order), np.int32)
-    pair[order] = np.arange(len(order), dtype=np.int32)
-    # a quad's first two corners lie on the left parcel: the sides change places with the rows
-    quads = np.where(turned[nb.quad_pair][:, None, None], nb.quads[:, [2, 3, 0, 1]], nb.quads)
-    quad_order = np.argsort(pair[nb.quad_pair], kind="stable")
-    moved = Neighbours(
-        left=left[order],
-        right=right[order],
-        facing_m=nb.facing_m[order],
-        ridge_m2=nb.ridge_m2[order],
-        quads=quads[quad_order],
-        quad_pair=pair[nb.quad_pair][quad_order],
-    )
-    return moved, fenced[order]
 
 
 def _large_enough(

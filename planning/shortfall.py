@@ -36,11 +36,11 @@ SAID = 3
 
 
 def why(
-    parcels: pd.DataFrame, ground: Ground, choice: Choice, short_of_money: bool, floor_mu: float
+    stopped: pd.DataFrame, ground: Ground, choice: Choice, short_of_money: bool, floor_mu: float
 ) -> dict[str, float]:
     """Mu of the county by what keeps them out of sites, in the order of WHY.
 
-    parcels: the county's, with reason and area_mu. Blocks count with their own area, parcels in no block with
+    stopped: the county's parcels in no block, with reason and area_mu. Blocks count with their own area, parcels in no block with
     theirs. `money`, at most what the floor lacks, is said only where the budget stopped the choice; `not_there` is what the floor
     asks beyond all paddies of the data.
     """
@@ -51,7 +51,7 @@ def why(
         "money": min(spare, short) if short_of_money else 0.0,
         "site_too_small": float(ground.area_mu[~possible].sum()),
     }
-    sums = parcels[parcels.reason.notna()].groupby("reason").area_mu.sum()
+    sums = stopped.groupby("reason").area_mu.sum()
     found |= {str(reason): float(mu) for reason, mu in sums.items()}
     found["not_there"] = short - spare - sum(mu for reason, mu in found.items() if reason != "money")
     return {reason: found[reason] for reason in WHY if found.get(reason, 0.0) >= LEAST_MU}

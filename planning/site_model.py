@@ -206,9 +206,11 @@ def _add(model: highspy.Highs, cuts: list[tuple[int, Ints]]) -> None:
         return
     long = np.array([len(around) + 1 for _, around in cuts])
     start = np.r_[0, np.cumsum(long)[:-1]].astype(np.int32)
-    entries = np.concatenate([np.r_[u, around] for u, around in cuts]).astype(np.int32)
-    factors = -np.ones(len(entries))
+    factors = -np.ones(int(long.sum()))
     factors[start] = 1.0
+    entries = np.empty(len(factors), np.int32)
+    entries[start] = [u for u, _ in cuts]
+    entries[factors < 0] = np.concatenate([around for _, around in cuts])
     model.addRows(
         rows, np.full(rows, -highspy.kHighsInf), np.zeros(rows), len(entries), start, entries, factors
     )
@@ -235,18 +237,23 @@ def _cuts(graph: csr_array, area: Floats, chosen: Bools, part: Ints, rules: Rule
     least = rules.site_minimum_mu * (1 - 1e-9)
     own, label = _groups(graph, chosen)
     size = np.bincount(label, area[own])
+    order = np.argsort(label, kind="stable")
+    starts = np.searchsorted(label[order], np.arange(len(size) + 1))
+    inside = np.zeros(len(area), bool)
     found: list[tuple[int, Ints]] = []
     for g in np.flatnonzero(size < least):
-        group = own[label == g]
-        inside = np.zeros(len(area), bool)
-        inside[group] = True
+        group = own[order[starts[g] : starts[g + 1]]]
         named = group[np.argsort(-area[group], kind="stable")][:MOST_NAMED]
+        inside[group] = True
         for ring in range(RINGS):
-            beside = ((graph @ inside.astype(np.int32)) > 0) & ~inside & (part >= 0)
-            found += [(int(u), np.flatnonzero(beside)) for u in (named if ring == 0 else named[:1])]
-            inside |= beside
-            if not beside.any() or float(area[inside].sum()) >= least:
+            touched = np.unique(np.concatenate([_around(graph, u) for u in group.tolist()]))
+            beside = touched[~inside[touched] & (part[touched] >= 0)]
+            found += [(int(u), beside) for u in (named if ring == 0 else named[:1])]
+            inside[beside] = True
+            group = np.sort(np.concatenate([group, beside]))
+            if not len(beside) or float(area[group].sum()) >= least:
                 break
+        inside[group] = False
     return found
 
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from geo.near import near
+
 COLUMNS = (
     "site_id",
     "county",
@@ -59,7 +61,7 @@ def nodes(blocks: gpd.GeoDataFrame, gap_m: float) -> Nodes:
     district = pd.factorize(own["irrigation_district"], use_na_sentinel=False)[0]
     group = _codes(county, district)
     unit = _codes(group, own["field_unit"].to_numpy(np.int64))
-    left, right = _near(own.geometry.to_numpy(), group, unit, gap_m)
+    left, right = near(own.geometry.to_numpy(), unit, group, gap_m)
     node[compliant] = unit
     first = np.unique(unit, return_index=True)[1]
     return Nodes(node, own["county"].to_numpy(object)[first], left, right, _components(unit, left, right))
@@ -135,23 +137,9 @@ def sites(
 
 
 def _codes(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.int64]:
-    """A dense number for each distinct pair."""
-    pairs = np.stack([left, right], axis=1)
-    return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-def _near(
-    geoms: NDArray[np.object_], group: NDArray[np.int64], unit: NDArray[np.int64], gap_m: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pairs of units of one group with blocks at most gap_m apart."""
-    boxes = shapely.bounds(geoms)
-    # far fewer boxes than shapes touch, and most of those of one unit: exact distances only for the rest
-    tree = shapely.STRtree(shapely.box(*(boxes + np.array([-1, -1, 1, 1]) * gap_m / 2).T))
-    left, right = tree.query(tree.geometries, predicate=None)
-    wanted = (left < right) & (group[left] == group[right]) & (unit[left] != unit[right])
-    left, right = left[wanted], right[wanted]
-    near = shapely.dwithin(geoms[left], geoms[right], gap_m)
-    return unit[left[near]], unit[right[near]]
+    """A dense number for each distinct pair of numbers from 0, by the first and then by the second."""
+    pairs = left.astype(np.int64) * (int(right.max(initial=0)) + 1) + right
+    return np.unique(pairs, return_inverse=True)[1].astype(np.int64)
 
 
 def _components(

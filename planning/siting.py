@@ -91,14 +91,14 @@ def ground(
 ) -> Ground:
     """A county's ground; left, right: rows of units that touch, each pair once or more, in any order."""
     n = len(area_mu)
-    both = np.unique(np.stack([np.r_[left, right], np.r_[right, left]]), axis=1)
-    ptr = np.searchsorted(both[0], np.arange(n + 1)).astype(np.int64)
+    both = np.unique(np.r_[left * n + right, right * n + left])
+    ptr = np.searchsorted(both, n * np.arange(n + 1)).astype(np.int64)
     return Ground(
         np.ascontiguousarray(area_mu, float),
         np.ascontiguousarray(cost_yuan, float),
         np.ascontiguousarray(price_yuan, float),
         ptr,
-        both[1].astype(np.int64),
+        both % max(n, 1),
         float(site_minimum_mu),
     )
 

@@ -9,15 +9,15 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import shapely
 
 from geo import schemas
-from geo.frames import rectangularity
 from geo.neighbours import Neighbours
+from geo.rings import centroids
 from geo.schemas import MU_M2
 from planning.cost import Prices, block_cost, levelling, ridge_cost
 from planning.earthwork import Hauls, hauls
 from planning.layout import SIDES, Sides, cut_and_fill, sides_told, watered
+from planning.machines import Seen
 from planning.parameters import Parameters
 from planning.programme import Unit
 
@@ -46,14 +46,15 @@ def blocks_table(
     minimum_mu: Floats,
     parameters: Parameters,
     beside: Sides,
+    parcels_seen: Seen,
+    blocks_seen: Seen,
 ) -> tuple[gpd.GeoDataFrame, Hauls]:
     """One row a block, columns of geo.schemas.BLOCKS (site_id still null), in the order of the labels; its loads.
 
     label: int[n], block of each parcel, -1 none; outline: Polygon[blocks]; minimum_mu: block minimum of each
-    parcel's county; beside: what lies beside each block.
+    parcel's county; beside: what lies beside each block; parcels_seen, blocks_seen: the looks of both.
     """
     n = len(outline)
-    geoms = parcels.geometry.to_numpy()
     inside = label >= 0
     lab = label[inside]
     own = parcels.area_mu.to_numpy(float)
@@ -61,7 +62,7 @@ def blocks_table(
     first = np.full(n, len(label))
     np.minimum.at(first, lab, np.flatnonzero(inside))
     parcels_mu = np.bincount(lab, own[inside], n)
-    area_mu = shapely.area(outline) / MU_M2
+    area_mu = blocks_seen.area_m2 / MU_M2
 
     together = (label[nb.left] == label[nb.right]) & (label[nb.left] >= 0)
     of = label[nb.left][together]
@@ -77,14 +78,14 @@ def blocks_table(
     if parameters.level_by_canal.value:  # a parcel alone is left as it is
         level = np.where(n_parcels > 1, watered(level, beside, parameters.canal_head_m.value), level)
         cut, fill = cut_and_fill(own * MU_M2, z, label, level)
-    centre = shapely.centroid(geoms)
-    loads = hauls(label, own * MU_M2, z, level, shapely.get_x(centre), shapely.get_y(centre))
+    loads = hauls(label, own * MU_M2, z, level, *centroids(parcels.geometry.to_numpy()).T)
 
-    known = parcels.operator.notna().to_numpy() & inside
-    pairs = pd.DataFrame({"b": label[known], "o": parcels.operator[known].to_numpy()}).drop_duplicates()
-    n_operators = np.bincount(pairs.b, minlength=n)
-    shape = rectangularity(outline)
-    before = np.bincount(lab, (own * rectangularity(geoms))[inside], n) / np.maximum(parcels_mu, 1e-12)
+    operator, names = pd.factorize(parcels.operator)
+    known = (operator >= 0) & inside
+    pairs = np.unique(label[known] * np.int64(len(names)) + operator[known])
+    n_operators = np.bincount(pairs // max(len(names), 1), minlength=n)
+    shape = blocks_seen.rectangularity
+    before = np.bincount(lab, (own * parcels_seen.rectangularity)[inside], n) / np.maximum(parcels_mu, 1e-12)
     unit_prices = prices(parameters, bool(np.isfinite(z).any()))
     cost: Floats = block_cost.py_func(cut, area_mu * MU_M2, shape, n_operators, unit_prices)
     # one parcel alone is left as it is: nothing is built, nobody talks to anybody
@@ -96,7 +97,7 @@ def blocks_table(
         + area_mu * (shape - before) * parameters.shape_yuan_per_mu_year.value
     )
     benefit[single] = 0.0
-    county = parcels.county.to_numpy(object)[first]
+    county = parcels.county.iloc[first].to_numpy(object)
     low = np.full(n, np.inf)
     high = np.full(n, -np.inf)
     levelled = inside & np.isfinite(z)
@@ -178,13 +179,20 @@ def county_sums(
 
     could: bool[n], parcels that could be in some block; kept_m: metres of ridge kept, half at each parcel.
     """
+    told = pd.DataFrame(parcels[["county", "area_mu", "block_id", "reason"]])
+    drawn = pd.DataFrame(blocks.drop(columns="geometry"))
+    own, theirs, here = (
+        {county: np.flatnonzero(code == i) for i, county in enumerate(names)}
+        for code, names in (pd.factorize(frame.county) for frame in (parcels, blocks, sites))
+    )
+    none = np.zeros(0, np.int64)
     rows = [
         _sums(
-            parcels[parcels.county == u.adcode],
-            blocks[blocks.county == u.adcode],
-            sites[sites.county == u.adcode],
-            could[(parcels.county == u.adcode).to_numpy()],
-            float(kept_m[(parcels.county == u.adcode).to_numpy()].sum()),
+            told.iloc[mine],
+            drawn.iloc[theirs.get(u.adcode, none)],
+            sites.iloc[here.get(u.adcode, none)],
+            could[mine],
+            float(kept_m[mine].sum()),
             unit_prices,
         )
         | {
@@ -201,19 +209,19 @@ def county_sums(
             "block_minimum_assumed": u.block_minimum_mu is None,
         }
         for u in units
-        if (parcels.county == u.adcode).any()
+        if (mine := own.get(u.adcode)) is not None
     ]
     for row in rows:
         row["gap_mu"] = None if row["floor_mu"] is None else max(row["floor_mu"] - row["site_mu"], 0.0)
-    total = _sums(parcels, blocks, sites, could, float(kept_m.sum()), unit_prices)
+    total = _sums(told, drawn, sites, could, float(kept_m.sum()), unit_prices)
     for key in ("floor_mu", "ceiling_mu", "gap_mu"):
         total[key] = float(sum(row[key] or 0.0 for row in rows))
     return rows, total
 
 
 def _sums(
-    parcels: gpd.GeoDataFrame,
-    blocks: gpd.GeoDataFrame,
+    parcels: pd.DataFrame,
+    blocks: pd.DataFrame,
     sites: gpd.GeoDataFrame,
     could: npt.NDArray[np.bool_],
     kept_m: float,
@@ -222,7 +230,7 @@ def _sums(
     good = blocks[blocks.meets_minimum]
     whole = good[good.site_id.isin(sites.site_id[sites.meets_minimum])]
     area = float(parcels.area_mu.sum())
-    joined = parcels[parcels.block_id.notna()]
+    joined = parcels.area_mu[parcels.block_id.notna()]
     stopped = parcels[parcels.reason.notna()].groupby("reason").area_mu.sum()
     ridges = ridge_cost(kept_m, unit_prices)
     return {
@@ -231,7 +239,7 @@ def _sums(
         "blocks": len(blocks),
         "joined_parcels": len(joined),
         "compliant_mu": float(good.area_mu.sum()),
-        "share": float(joined.area_mu.sum()) / area if area else 0.0,
+        "share": float(joined.sum()) / area if area else 0.0,
         "bound_share": float(parcels.area_mu.to_numpy()[could].sum()) / area if area else 0.0,
         "sites": int(sites.meets_minimum.sum()),
         "site_mu": float(whole.area_mu.sum()),

@@ -53,11 +53,13 @@ class _LeftOut:
     def __init__(self) -> None:
         self._blocks: list[pd.DataFrame] = []
 
-    def add(self, kind: object, ids: np.ndarray, row: np.ndarray, m2: np.ndarray, shapes: np.ndarray) -> None:
+    def add(self, kind: object, ids: pd.Series, row: np.ndarray, m2: np.ndarray, shapes: np.ndarray) -> None:
+        if not len(row):
+            return
         self._blocks.append(
             pd.DataFrame(
                 {
-                    "parcel_id": pd.Series(ids, dtype="str"),
+                    "parcel_id": pd.Series(ids.array, dtype="str"),
                     "source_row": np.asarray(row, np.int64),
                     "kind": pd.Series(np.broadcast_to(np.asarray(kind, object), len(row)), dtype="str"),
                     "area_mu": np.asarray(m2, float) / MU_M2,
@@ -105,26 +107,27 @@ def check(
     area_in = float(shapely.area(whole).sum())
     step(0.4)
 
-    ids = table["parcel_id"].to_numpy(object)
-    source = table["source_row"].to_numpy()
-    disjoint = overlaps.separate(whole, ids[row])
-    _tell_disjoint(disjoint, whole, ids[row], source[row], book, out)
+    ids, source = table["parcel_id"], table["source_row"].to_numpy()
+    disjoint = overlaps.separate(whole, ids.iloc[row])
+    _tell_disjoint(disjoint, whole, ids.iloc[row], source[row], book, out)
     step(0.75)
 
     pieces, owner = disjoint.pieces, row[disjoint.parent]
+    del whole, disjoint
     # a rest of trimming can be a crumb, or show the vertex astray that the whole shape hid
-    useless = np.where(overlaps.useless(pieces), "sliver_left_out", "")
-    useless[mending.astray(pieces)] = "vertex_astray"
-    for kind in np.unique(useless[useless != ""]):
-        some = useless == kind
+    astray = mending.astray(pieces)
+    useless = {"sliver_left_out": overlaps.useless(pieces) & ~astray, "vertex_astray": astray}
+    for kind, some in useless.items():
         gone, m2 = owner[some], shapely.area(pieces[some])
-        out.add(str(kind), ids[gone], source[gone], m2, pieces[some])
-        book.add(str(kind), source[gone], ids[gone], m2 / MU_M2, pieces[some])
-    pieces, owner = pieces[useless == ""], owner[useless == ""]
+        out.add(kind, ids.iloc[gone], source[gone], m2, pieces[some])
+        book.add(kind, source[gone], ids.iloc[gone], m2 / MU_M2, pieces[some])
+    good = ~np.logical_or.reduce(list(useless.values()))
+    pieces, owner = pieces[good], owner[good]
     if not len(pieces):
-        raise _nothing(dict(zip(*np.unique(useless, return_counts=True), strict=True)))
+        raise _nothing({kind: int(some.sum()) for kind, some in useless.items() if some.any()})
     names = joining.unique_ids(pieces, owner, feature, table, book)
     parcels = _assemble(pieces, owner, names, table, crs)
+    del table, ids
     _tell_slivers(parcels, book)
     points = whereabouts.inner_points(pieces)
     parcels = whereabouts.tell_counties(parcels, points, counties, book)
@@ -168,8 +171,10 @@ def _no_rows(crs: object) -> gpd.GeoDataFrame:
 def _told(table: pd.DataFrame, raw: np.ndarray, found: list[Finding]) -> np.ndarray:
     """Why reading took a row's geometry away, "" where it did not; object[n]."""
     reason = {f.row: f.kind for f in found if f.row is not None and f.action == "left_out"}
-    told = table["source_row"].map(reason).astype(object).fillna("").to_numpy(object)
-    return np.where(shapely.is_missing(raw), told, "")
+    told = np.full(len(table), "", object)
+    some = np.flatnonzero(table["source_row"].isin(list(reason)) & shapely.is_missing(raw))
+    told[some] = [reason[r] for r in table["source_row"].iloc[some]]
+    return told
 
 
 def _tell_mended(
@@ -180,19 +185,19 @@ def _tell_mended(
     book: Book,
     out: _LeftOut,
 ) -> None:
-    ids, row = table["parcel_id"].to_numpy(object), table["source_row"].to_numpy()
+    ids, row = table["parcel_id"], table["source_row"].to_numpy()
     refused = np.flatnonzero(mended.refused != "")
     if len(refused):
         shown = np.isin(mended.refused[refused], ("geometry_not_polygon", "too_large", "vertex_astray"))
         shapes = np.full(len(refused), None, object)
         shapes[shown] = shapely.force_2d(raw[refused[shown]])
         kinds = np.where(told[refused] != "", told[refused], mended.refused[refused])
-        out.add(kinds, ids[refused], row[refused], np.zeros(len(refused)), shapes)
+        out.add(kinds, ids.iloc[refused], row[refused], np.zeros(len(refused)), shapes)
         # what reading has told of a row is not told again
         fresh = told[refused] == ""
         for kind in np.unique(mended.refused[refused[fresh]].astype(str)):
             some = fresh & (mended.refused[refused] == kind)
-            book.add(str(kind), row[refused[some]], ids[refused[some]], 0.0, shapes[some])
+            book.add(str(kind), row[refused[some]], ids.iloc[refused[some]], 0.0, shapes[some])
     came = mended.refused == ""
     change = np.abs(mended.after_m2 - mended.before_m2) / MU_M2
     hair = change < HAIR_M2 / MU_M2
@@ -203,7 +208,7 @@ def _tell_mended(
     book.add(
         "geometry_broken",
         row[some],
-        ids[some],
+        ids.iloc[some],
         change[some],
         _whole(mended, some),
         zh=[f"图形自相交或破损（{w}），已修复：面积由 {b:.3f} 亩变为 {a:.3f} 亩。" for b, a, w in facts],
@@ -218,7 +223,7 @@ def _tell_mended(
         ("many_vertices", mended.thinned),
     ):
         some = np.flatnonzero(mask & came)
-        book.add(kind, row[some], ids[some], change[some], _whole(mended, some))
+        book.add(kind, row[some], ids.iloc[some], change[some], _whole(mended, some))
     high = int(mended.had_z.sum())
     if high:
         book.add(
@@ -252,15 +257,14 @@ def _declare(
     field = np.where(least == most, most, np.where(total > 0, total, np.nan))
     field = np.where(measured > 0, field, np.nan)
     field = attributes.declared_in_mu(field, measured, book)
-    ids, source = table["parcel_id"].to_numpy(object), table["source_row"].to_numpy()
-    attributes.compare_declared(field, measured, source, ids, book)
+    attributes.compare_declared(field, measured, table["source_row"].to_numpy(), table["parcel_id"], book)
     return table.assign(_declared=field[feature], _measured=measured[feature])
 
 
 def _tell_disjoint(
     disjoint: overlaps.Disjoint,
     whole: np.ndarray,
-    ids: np.ndarray,
+    ids: pd.Series,
     row: np.ndarray,
     book: Book,
     out: _LeftOut,
@@ -268,24 +272,24 @@ def _tell_disjoint(
     cut = np.flatnonzero(disjoint.removed_m2 > 0)
     if len(cut):
         kinds = np.where(disjoint.reason[cut] == "", "overlap", disjoint.reason[cut])
-        out.add(kinds, ids[cut], row[cut], disjoint.removed_m2[cut], disjoint.removed[cut])
+        out.add(kinds, ids.iloc[cut], row[cut], disjoint.removed_m2[cut], disjoint.removed[cut])
     for kind in ("same_shape", "outline", "covered"):
         some = np.flatnonzero(disjoint.reason == kind)
         zh: list[str] | None = None
         en: list[str] | None = None
         if kind == "same_shape":
-            stays = ids[disjoint.twin[some]]
+            stays = ids.iloc[disjoint.twin[some]]
             zh = [f"与地块 {t} 图形重复，只保留后者。" for t in stays]
             en = [f"The same shape as parcel {t}, which stays." for t in stays]
-        book.add(kind, row[some], ids[some], shapely.area(whole[some]) / MU_M2, whole[some], zh, en)
+        book.add(kind, row[some], ids.iloc[some], shapely.area(whole[some]) / MU_M2, whole[some], zh, en)
     small = disjoint.pairs.m2 < overlaps.SMALL_M2
     for kind, mask in (("overlap", ~small), ("overlap_small", small)):
         pairs = disjoint.pairs.where(mask)
-        facts = list(zip(ids[pairs.left], pairs.m2.tolist(), strict=True))
+        facts = list(zip(ids.iloc[pairs.left], pairs.m2.tolist(), strict=True))
         book.add(
             kind,
             row[pairs.right],
-            ids[pairs.right],
+            ids.iloc[pairs.right],
             pairs.m2 / MU_M2,
             pairs.shape,
             zh=[f"与地块 {other} 重叠 {a:.4g} m²，重叠部分归后者。" for other, a in facts],
@@ -294,10 +298,10 @@ def _tell_disjoint(
 
 
 def _assemble(
-    pieces: np.ndarray, owner: np.ndarray, names: np.ndarray, table: pd.DataFrame, crs: pyproj.CRS
+    pieces: np.ndarray, owner: np.ndarray, names: pd.Series, table: pd.DataFrame, crs: pyproj.CRS
 ) -> gpd.GeoDataFrame:
-    parcels = table.iloc[owner].reset_index(drop=True)
-    parcels["parcel_id"] = pd.Series(names, dtype="str")
+    parcels = table.drop(columns="parcel_id").iloc[owner].reset_index(drop=True)
+    parcels["parcel_id"] = names.array
     parcels["area_mu"] = shapely.area(pieces) / MU_M2
     # a field's declared area goes to its pieces by area, and as it was given to one that came through whole
     part = parcels["area_mu"] / parcels["_measured"]
@@ -314,7 +318,7 @@ def _tell_slivers(parcels: gpd.GeoDataFrame, book: Book) -> None:
     book.add(
         "sliver",
         parcels["source_row"].to_numpy()[some],
-        parcels["parcel_id"].to_numpy(object)[some],
+        parcels["parcel_id"].iloc[some],
         area / MU_M2,
         shapes[some],
         zh=[f"碎小或狭长：{a:.1f} m²，平均宽 {w:.2f} m。" for a, w in facts],

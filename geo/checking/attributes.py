@@ -20,20 +20,26 @@ UNITS = {"m²": 1 / MU_M2, "公顷 (ha)": 10_000 / MU_M2}
 
 def text(values: pd.Series) -> pd.Series:
     """Stripped text, null where nothing is said; whole numbers lose the .0 that a null column gave them."""
-    if pd.api.types.is_float_dtype(values):
-        whole = values.isna() | ((values % 1) == 0)
-        values = values.astype("Int64") if bool(whole.all()) else values
-    out = values.astype("object").where(values.notna(), None).astype("str").str.strip()
-    return out.mask(out.str.lower().isin(NOTHING))
+    if not isinstance(values.dtype, pd.StringDtype):
+        if pd.api.types.is_float_dtype(values):
+            whole = values.isna() | ((values % 1) == 0)
+            values = values.astype("Int64") if bool(whole.all()) else values
+        values = values.astype("object").where(values.notna(), None).astype("str")
+    out = values.str.strip()
+    nothing = out.str.lower().isin(NOTHING)
+    if nothing.any():
+        return out.mask(nothing)
+    return values if out.equals(values) else out  # a column that is clean already is not kept twice
 
 
 def consent(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """(True, False or None per row as object array, bool mask of values that say neither)."""
-    said = text(values).str.lower()
-    out = np.full(len(said), None, object)
+    code, unique = pd.factorize(values, use_na_sentinel=True)
+    said = text(pd.Series(unique)).str.lower()
     yes, no = said.isin(YES).to_numpy(bool), said.isin(NO).to_numpy(bool)
-    out[yes], out[no] = True, False
-    return out, said.notna().to_numpy(bool) & ~yes & ~no
+    meant = np.full(len(said) + 1, None, object)
+    meant[:-1][yes], meant[:-1][no] = True, False
+    return meant[code], np.append(said.notna().to_numpy(bool) & ~yes & ~no, False)[code]
 
 
 def clean(frame: gpd.GeoDataFrame, book: Book) -> pd.DataFrame:
@@ -51,7 +57,7 @@ def clean(frame: gpd.GeoDataFrame, book: Book) -> pd.DataFrame:
     if nameless.any():
         ids[nameless] = [f"row-{r:06d}" for r in table["source_row"][nameless]]
         rows = table["source_row"].to_numpy()[nameless]
-        book.add("id_missing", rows, ids[nameless].to_numpy(object))
+        book.add("id_missing", rows, ids[nameless])
     table["parcel_id"] = ids
     for column in PARCEL_TEXTS:
         table[column] = text(given[column]) if column in given else pd.Series([None] * n, dtype="str")
@@ -59,7 +65,7 @@ def clean(frame: gpd.GeoDataFrame, book: Book) -> pd.DataFrame:
     table["consent"], strange = consent(said)
     if strange.any():
         rows = table["source_row"].to_numpy()[strange]
-        book.add("consent_unknown", rows, ids[strange].to_numpy(object))
+        book.add("consent_unknown", rows, ids[strange])
     declared = pd.to_numeric(given.get("declared_mu", pd.Series(np.nan, range(n))), errors="coerce")
     declared = declared.astype("float64").to_numpy(na_value=np.nan)
     table["declared_mu"] = np.where(np.isfinite(declared) & (declared > 0), declared, np.nan)
@@ -87,7 +93,7 @@ def declared_in_mu(declared: np.ndarray, measured_mu: np.ndarray, book: Book) ->
 
 
 def compare_declared(
-    declared: np.ndarray, measured_mu: np.ndarray, row: np.ndarray, ids: np.ndarray, book: Book
+    declared: np.ndarray, measured_mu: np.ndarray, row: np.ndarray, ids: pd.Series, book: Book
 ) -> None:
     """A finding for each parcel whose declared area (mu) differs from the measured one by more than 5 %."""
     with np.errstate(invalid="ignore"):
@@ -97,7 +103,7 @@ def compare_declared(
     book.add(
         "declared_area",
         row[some],
-        ids[some],
+        ids.iloc[some],
         np.abs(measured_mu - declared)[some],
         zh=[f"登记面积 {d:.3f} 亩，实测 {m:.3f} 亩，相差 {100 * (m / d - 1):+.1f} %。" for d, m in facts],
         en=[f"Declared {d:.3f} mu, measured {m:.3f} mu ({100 * (m / d - 1):+.1f} %)." for d, m in facts],

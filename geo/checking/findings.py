@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -145,7 +146,7 @@ class Book:
         self,
         kind: str,
         row: Sequence[int] | np.ndarray | None = None,
-        parcel_id: Sequence[str] | np.ndarray | None = None,
+        parcel_id: Sequence[str] | np.ndarray | pd.Series | None = None,
         area_mu: Sequence[float] | np.ndarray | float = 0.0,
         geometry: Sequence[object] | np.ndarray | None = None,
         zh: Sequence[str] | str | None = None,
@@ -167,9 +168,7 @@ class Book:
                     "severity": about.severity,
                     "action": about.action,
                     "row": pd.array([pd.NA], "Int64") if row is None else pd.array(np.asarray(row), "Int64"),
-                    "parcel_id": pd.Series(
-                        [None] if parcel_id is None and n == 1 else parcel_id, dtype="str"
-                    ),
+                    "parcel_id": _texts([None] if parcel_id is None and n == 1 else parcel_id),
                     "area_mu": np.broadcast_to(np.asarray(area_mu, float), n),
                     "zh": about.zh if zh is None else zh,
                     "en": about.en if en is None else en,
@@ -188,6 +187,12 @@ class Book:
         frame = pd.concat([*blocks, *self._blocks], ignore_index=True)[list(FINDING_COLUMNS)]
         order = sorted(range(len(frame)), key=_rank(frame).__getitem__)
         return gpd.GeoDataFrame(frame.iloc[order].reset_index(drop=True), geometry="geometry", crs=crs)
+
+
+def _texts(values: Any) -> Any:
+    """Text as a column keeps it, whatever rows it came from."""
+    texts: Any = pd.Series(values, dtype="str")
+    return texts.array
 
 
 def _rank(frame: pd.DataFrame) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,8 @@ THINNING_M = 0.02
 """First tolerance of thinning; doubled until the vertices are few enough, up to 0.64 m."""
 CRUMB_M2 = 1.0
 """Smaller pieces are no field and no part of one."""
+ROWS = 100_000
+"""Rows that are mended at a time: arrays of all corners of a whole city would take gigabytes."""
 CHUNK = 20_000
 """Rows that one thread takes at a time: GEOS works outside the interpreter's lock."""
 
@@ -56,7 +58,12 @@ def _guarded(op: Callable[..., np.ndarray], *arrays: np.ndarray) -> tuple[np.nda
 
 def polygons(geoms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Every non-empty Polygon in the geometries, however deep in collections, and the row it came from."""
-    parts, row = shapely.get_parts(geoms, return_index=True)
+    kind = shapely.get_type_id(geoms)
+    plain = np.flatnonzero((kind == 3) & ~shapely.is_empty(geoms))
+    rest = np.flatnonzero(kind > 3)
+    if not len(rest):
+        return geoms[plain], plain
+    parts, row = shapely.get_parts(geoms[rest], return_index=True)
     while (nested := shapely.get_type_id(parts) >= 4).any():
         inner, index = shapely.get_parts(parts[nested], return_index=True)
         parts, row = (
@@ -66,8 +73,9 @@ def polygons(geoms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         points = shapely.get_type_id(parts) == 0
         parts, row = parts[~points], row[~points]
     keep = (shapely.get_type_id(parts) == 3) & ~shapely.is_empty(parts)
-    order = np.argsort(row[keep], kind="stable")
-    return parts[keep][order], row[keep][order]
+    parts, row = np.concatenate([geoms[plain], parts[keep]]), np.concatenate([plain, rest[row[keep]]])
+    order = np.argsort(row, kind="stable")
+    return parts[order], row[order]
 
 
 def shape_keys(geoms: np.ndarray) -> np.ndarray:
@@ -105,6 +113,15 @@ def mend(geoms: np.ndarray) -> Mended:
     Broken polygons go through make_valid(method="structure"): both lobes of a bow-tie stay, overlapping
     parts are joined, holes are cut; "linework" would make a hole where two parts overlap.
     """
+    starts = range(0, max(len(geoms), 1), ROWS)
+    parts = [_mend(geoms[i : i + ROWS]) for i in starts]
+    bound = {f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Mended)}
+    bound["row"] = np.concatenate([i + p.row for i, p in zip(starts, parts, strict=True)])
+    return Mended(**bound)
+
+
+def _mend(geoms: np.ndarray) -> Mended:
+    """The same for a few of them."""
     geoms = np.array(geoms, object)
     n = len(geoms)
     refused = _refusals(geoms)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from geo.apart import may_overlap
 from geo.checking.mending import CRUMB_M2, guarded, polygons, shape_keys
 
 NOISE_M2 = 1e-4
@@ -22,6 +23,7 @@ REMNANT = 0.05
 OUTLINE_PARCELS, OUTLINE_SHARE = 3, 0.5
 """So many whole parcels under it, together so much of its area, make a shape an outline and no paddy."""
 SLIVER_M2, SLIVER_WIDTH_M = 50.0, 0.5
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 USELESS_WIDTH_M = 0.2
 """Narrower than any ridge, let alone a paddy: a gap in the drawing."""
 SMALL_M2 = 1.0
@@ -78,7 +80,7 @@ class Disjoint:
     removed_m2: np.ndarray
 
 
-def separate(geoms: np.ndarray, ids: np.ndarray) -> Disjoint:
+def separate(geoms: np.ndarray, ids: pd.Series) -> Disjoint:
     """Leaves out doubles and outlines, then gives every common part to one parcel.
 
     The smaller parcel keeps it (it was surveyed apart, the larger is cut back), at equal area the one with
@@ -121,49 +123,44 @@ def separate(geoms: np.ndarray, ids: np.ndarray) -> Disjoint:
 
 def overlapping(geoms: np.ndarray) -> Pairs:
     """Pairs that share more than rounding, the smaller on the left."""
-    left, right = shapely.STRtree(geoms).query(geoms, predicate="intersects")
-    keep = left < right
-    left, right = left[keep], right[keep]
+    left, right = may_overlap(geoms, NOISE_M2)
     # the smaller first: the last digits of a common area depend on which comes first
     area = shapely.area(geoms)
     turn = area[left] > area[right]
     left, right = np.where(turn, right, left), np.where(turn, left, right)
-    a, b = shapely.bounds(geoms[left]), shapely.bounds(geoms[right])
-    wide = np.minimum(a[:, 2], b[:, 2]) - np.maximum(a[:, 0], b[:, 0])
-    high = np.minimum(a[:, 3], b[:, 3]) - np.maximum(a[:, 1], b[:, 1])
-    keep = wide * high > NOISE_M2
-    left, right = left[keep], right[keep]
     shape, _ = guarded(shapely.intersection, geoms[left], geoms[right])
     m2 = np.nan_to_num(shapely.area(shape))
     return Pairs(left, right, shape, m2).where(m2 > NOISE_M2)
 
 
 def _order(
-    geoms: np.ndarray, ids: np.ndarray, left: np.ndarray, right: np.ndarray, *, by_area: bool
+    geoms: np.ndarray, ids: pd.Series, left: np.ndarray, right: np.ndarray, *, by_area: bool
 ) -> np.ndarray:
     """int64[n]: precedence, lower first, of the polygons named in the pairs (others: 0)."""
     some = np.unique(np.concatenate([left, right]))
     order = np.zeros(len(geoms), np.int64)
     shapes = geoms[some]
-    keys: list[np.ndarray] = [shape_keys(shapes), pd.factorize(ids[some], sort=True)[0]]
+    keys: list[np.ndarray] = [shape_keys(shapes), pd.factorize(ids.iloc[some], sort=True)[0]]
     if by_area:
         keys += [shapely.area(shapes), slivers(shapes)]
     order[some[np.lexsort(keys)]] = np.arange(len(some))
     return order
 
 
-def _repeated(geoms: np.ndarray, ids: np.ndarray) -> np.ndarray:
+def _repeated(geoms: np.ndarray, ids: pd.Series) -> np.ndarray:
     """int64[n]: for a shape that is drawn again exactly, the one with the smallest id, else -1.
 
     Apart from the pairs, since a file appended to itself many times would make very many of them.
     """
     twin = np.full(len(geoms), -1, np.int64)
-    box = np.column_stack([shapely.bounds(geoms), shapely.area(geoms)])
-    group = pd.DataFrame(np.round(box, 3)).groupby(list(range(5)), sort=False).ngroup().to_numpy()
-    some = np.flatnonzero(np.bincount(group)[group] > 1)
+    # boxes as one number each: what is drawn again has the same, and few others have
+    number = np.zeros(len(geoms), np.uint64)
+    for value in (*shapely.bounds(geoms).T, shapely.area(geoms)):
+        number = number * _FACTOR + np.round(value * 1000).astype(np.int64).view(np.uint64)
+    some = np.flatnonzero(pd.Series(number).duplicated(keep=False))
     if not len(some):
         return twin
-    key, name = shape_keys(geoms[some]), pd.factorize(ids[some], sort=True)[0]
+    key, name = shape_keys(geoms[some]), pd.factorize(ids.iloc[some], sort=True)[0]
     order = np.lexsort((name, key))
     head = np.concatenate([[True], key[order][1:] != key[order][:-1]])
     first = order[np.maximum.accumulate(np.where(head, np.arange(len(order)), 0))]

@@ -125,7 +125,7 @@ def join(
     book.add(
         "pieces_united",
         table["source_row"].to_numpy()[head],
-        table["parcel_id"].to_numpy(object)[head],
+        table["parcel_id"].iloc[head],
         shapely.area(joined[once]) / MU_M2,
         joined[once],
         zh=[f"同编号的 {k} 块相接图形，已合并成一块。" for k in size[once]],
@@ -170,14 +170,14 @@ def _fields(row: np.ndarray, table: pd.DataFrame, book: Book) -> np.ndarray:
 
 def unique_ids(
     pieces: np.ndarray, owner: np.ndarray, feature: np.ndarray, table: pd.DataFrame, book: Book
-) -> np.ndarray:
+) -> pd.Series:
     """An id for each piece: the largest of those that share one keeps it, the others get #2, #3 and so on.
 
     owner: int64[k], the row of the table that each piece belongs to. Findings: same_id for pieces of different
     fields, multipart for pieces of one.
     """
-    given = table["parcel_id"].to_numpy(object)
-    names = given[owner]
+    given = table["parcel_id"]
+    names = given.iloc[owner].reset_index(drop=True)
     code = pd.factorize(names)[0]
     several = np.flatnonzero(np.bincount(code)[code] > 1)
     if not len(several):
@@ -185,28 +185,32 @@ def unique_ids(
     order = several[np.lexsort((shape_keys(pieces[several]), -shapely.area(pieces[several]), code[several]))]
     head = np.concatenate([[True], code[order][1:] != code[order][:-1]])
     first = order[np.maximum.accumulate(np.where(head, np.arange(len(order)), 0))]
-    taken = set(given)
+    # a name with a number after it can only be that of somebody else if it has such a number already
+    taken = set(given[given.str.contains("#", regex=False).to_numpy(bool)])
     number: dict[str, int] = {}
-    for at in order[~head]:
-        base = given[owner[at]]
+    changed = order[~head]
+    bases, made = names.iloc[changed].to_list(), []
+    for base in bases:
         k = number.get(base, 2)
         while f"{base}#{k}" in taken:
             k += 1
-        names[at], number[base] = f"{base}#{k}", k + 1
-    same_field = feature[owner[order]] == feature[owner[first]]
-    source = table["source_row"].to_numpy()
+        made.append(f"{base}#{k}")
+        number[base] = k + 1
+    names.iloc[changed] = made
+    same_field = (feature[owner[order]] == feature[owner[first]])[~head]
+    source = table["source_row"].to_numpy()[owner[changed]]
     for kind, mask, zh, en in (
         ("same_id", ~same_field, "编号 {} 重复，改为 {}。", "Id {} is used twice: {} is given."),
         ("multipart", same_field, "{} 有多块图形，这一块另编为 {}。", "{} has several parts: this is {}."),
     ):
-        some = order[mask & ~head]
-        what = list(zip(given[owner[some]], names[some], strict=True))
+        some = np.flatnonzero(mask)
+        what = [(bases[i], made[i]) for i in some]
         book.add(
             kind,
-            source[owner[some]],
-            names[some],
-            shapely.area(pieces[some]) / MU_M2,
-            pieces[some],
+            source[some],
+            [name for _, name in what],
+            shapely.area(pieces[changed[some]]) / MU_M2,
+            pieces[changed[some]],
             [zh.format(*w) for w in what],
             [en.format(*w) for w in what],
         )

@@ -11,6 +11,7 @@ import pyproj
 import shapely
 
 from geo.checking.findings import Book
+from geo.rings import centroids
 
 COUNTY_TOLERANCE_M = 2000.0
 """The bundled boundaries are simplified: nearer than this to its county a parcel is taken to lie in it."""
@@ -26,7 +27,7 @@ EARTH_M = 2e7
 
 def inner_points(geoms: np.ndarray) -> np.ndarray:
     """A point inside each polygon, float64[n, 2]: the centroid where it lies inside."""
-    points = shapely.get_coordinates(shapely.centroid(geoms))
+    points = centroids(geoms)
     outside = np.flatnonzero(~shapely.contains_xy(geoms, points[:, 0], points[:, 1]))
     points[outside] = shapely.get_coordinates(shapely.point_on_surface(geoms[outside]))
     return points
@@ -67,7 +68,7 @@ def covered_by(dem: Path, points: np.ndarray, crs: pyproj.CRS) -> np.ndarray | N
 
     Raises ChigaiError where the file is no elevation model, or no sound way leads to its CRS.
     """
-    # here, for what it compiles is slow to load and needed only where a model is given
+    # here, for it is slow to load and needed only where a model is given
     from geo import terrain
 
     with terrain.opened(dem) as model:
@@ -106,7 +107,7 @@ def tell_counties(
     points: one inside each parcel, in its CRS. Findings: county_filled (one per county), county_missing,
     out_of_county, out_of_region. A county of which no boundary is known is taken as it is.
     """
-    ids, row = parcels["parcel_id"].to_numpy(object), parcels["source_row"].to_numpy()
+    ids, row = parcels["parcel_id"], parcels["source_row"].to_numpy()
     area = parcels["area_mu"].to_numpy(float)
     shapes = np.asarray(parcels.geometry.array, object)
     missing = parcels["county"].isna().to_numpy(bool, copy=True)
@@ -127,11 +128,14 @@ def tell_counties(
                 zh=f"{n} 块田（{mu:,.1f} 亩）没有县代码，按位置补为 {codes[k]} {zh}。",
                 en=f"{n} parcels ({mu:,.1f} mu) named no county: {codes[k]} {en} by their place.",
             )
-        county = parcels["county"].to_numpy(object).copy()
-        county[filled] = codes[found[filled]]
-        parcels = parcels.assign(county=county).astype({"county": "str"})
+        if filled.any():
+            county = parcels["county"].copy()
+            county.iloc[np.flatnonzero(filled)] = codes[found[filled]]
+            parcels = parcels.assign(county=county)
+        code, unique = pd.factorize(parcels["county"])
         named = {c: i for i, c in enumerate(codes)}
-        own = np.where(missing, -1, pd.Series(county).map(named).fillna(-1).to_numpy(np.int64))
+        own = np.array([*(named.get(c, -1) for c in unique), -1])[code]
+        own[missing] = -1
         _tell_strays(degrees, own, bounds, codes, (row, ids, area, shapes), book)
         missing &= ~filled
     if missing.all():
@@ -151,7 +155,7 @@ def _tell_strays(
     own: np.ndarray,
     bounds: gpd.GeoDataFrame,
     codes: np.ndarray,
-    facts: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
+    facts: tuple[np.ndarray, pd.Series, np.ndarray, np.ndarray],
     book: Book,
 ) -> None:
     """out_of_county for each parcel too far from the county it names (own: its index, -1 unknown)."""
@@ -177,7 +181,7 @@ def _tell_strays(
     book.add(
         "out_of_county",
         row[some],
-        ids[some],
+        ids.iloc[some],
         area[some],
         shapes[some],
         zh=[f"位于所属县 {c} 界外 {d:.1f} 公里。" for c, d in names],
@@ -203,7 +207,7 @@ def tell_dem(parcels: gpd.GeoDataFrame, points: np.ndarray, dem: Path | None, bo
     book.add(
         "outside_dem",
         parcels["source_row"].to_numpy()[some],
-        parcels["parcel_id"].to_numpy(object)[some],
+        parcels["parcel_id"].iloc[some],
         parcels["area_mu"].to_numpy(float)[some],
         shapes[some],
     )

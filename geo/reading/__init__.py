@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -30,6 +31,9 @@ from geo.schemas import MU_M2, Finding
 
 __all__ = ["Loaded", "Preview", "Source", "layers", "look", "read", "read_barriers"]
 
+_ROWS, _PLACED = 0.7, 0.8
+"""How far reading is once all rows are in, and once they are in the plan's CRS."""
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -53,8 +57,12 @@ def layers(path: str | Path) -> list[str]:
         return [layer.name for layer in found]
 
 
-def read(source: Source) -> Loaded:
-    """Parcels (and, from DLTB, barriers) of a file. Raises ChigaiError for what cannot be read or told."""
+def read(source: Source, progress: Callable[[float], None] | None = None) -> Loaded:
+    """Parcels (and, from DLTB, barriers) of a file. Raises ChigaiError for what cannot be read or told.
+
+    progress is given 0..1 and may raise to stop.
+    """
+    tell = progress or (lambda fraction: None)
     path = Path(source.path)
     parcel_table.check_county(source.county)
     with sources.opened(path) as found:
@@ -65,10 +73,18 @@ def read(source: Source) -> Loaded:
         used = choosing.used_columns(recognised, head.columns)
         encoding, notes = choosing.encoding(layer, source.encoding, source.where, used)
         findings += notes
-        raw = rows.read(layer, used, expected=head.rows, where=source.where, encoding=encoding)
+        raw = rows.read(
+            layer,
+            used,
+            expected=head.rows,
+            where=source.where,
+            encoding=encoding,
+            progress=lambda fraction: tell(_ROWS * fraction),
+        )
         findings += raw.findings
         placed, crs, notes = placing.place(raw, head, source.crs, None, path.name)
         findings += notes
+        tell(_PLACED)
         digest = sources.checksum(path)
     findings += choosing.left_out(head)
     land, notes = parcel_table.paddies(raw.table, recognised)
@@ -82,7 +98,9 @@ def read(source: Source) -> Loaded:
     areas = shapely.area(placed) / MU_M2
     if not dltb and not land.all():
         findings.append(parcel_table.not_paddy(land, areas))
-    raw = Rows(raw.table.filter(pa.array(land)), placed[land], raw.source_row[land], [])
+    raw = replace(raw, geometries=placed)
+    if not land.all():
+        raw = Rows(raw.table.filter(pa.array(land)), placed[land], raw.source_row[land], [])
     if not len(raw.source_row):
         raise ChigaiError(
             "文件里没有水田地块。",
@@ -94,6 +112,7 @@ def read(source: Source) -> Loaded:
     frame, notes = parcel_table.parcels(raw, recognised, areas[land], source.county)
     findings += notes
     parcels = gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries(raw.geometries, crs=crs), crs=crs)
+    tell(1.0)
     return Loaded(parcels, barriers, findings, recognised.profile, crs, digest)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -78,15 +78,21 @@ def truth(column: pa.ChunkedArray) -> tuple[pd.Series, list[str]]:
 
 def county(values: pd.Series) -> tuple[pd.Series, int]:
     """The six-digit adcode at the head of codes (county, township, village, DKBM …); how many had none."""
-    coded = values.str.match(r"\d{6}").fillna(False).astype(bool)
-    codes = values.str.slice(0, 6).where(coded)
+    codes = _each(values, lambda own: own.str.slice(0, 6).where(own.str.match(r"\d{6}")))
     return codes, int((values.notna() & codes.isna()).sum())
 
 
 def place(values: pd.Series, digits: int) -> pd.Series:
     """Township (9 digits) or village (12) cut from longer codes; names and shorter codes stay as they are."""
-    longer = values.str.fullmatch(rf"\d{{{digits},}}[A-Za-z]?").fillna(False).astype(bool)
-    return values.where(~longer, values.str.slice(0, digits))
+    longer = rf"\d{{{digits},}}[A-Za-z]?"
+    return _each(values, lambda own: own.where(~own.str.fullmatch(longer), own.str.slice(0, digits)))
+
+
+def _each(values: pd.Series, change: Callable[[pd.Series], pd.Series]) -> pd.Series:
+    """Text changed by its distinct values: a whole county's parcels name a few dozen villages."""
+    code, unique = pd.factorize(values)
+    changed = change(pd.Series(unique, dtype="str"))
+    return pd.Series(pa.array(changed, pa.large_string()).take(pa.array(code, mask=code < 0)), dtype="str")
 
 
 def declared_mu(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,12 @@ import pyarrow.parquet as pq
 import shapely
 
 from geo.errors import ChigaiError
+from geo.reading import conditions
+from geo.reading.sources import Dataset, readable
+from geo.reading.wkb import Shapes, joined, shapes
 
-
-class ConditionError(ChigaiError):
-    """An SQL condition that cannot be run."""
-
-    def __init__(self) -> None:
-        super().__init__("筛选条件不能执行。", "The condition cannot be run.")
+BATCH = 65_536
+"""Rows that are held as they are in the file at a time."""
 
 
 def head(path: Path, name: str) -> tuple[list[str], Any, bool, str, int]:
@@ -54,54 +52,43 @@ def _geo(file: pq.ParquetFile, name: str) -> dict[str, Any]:
 
 
 def read(
-    path: Path, name: str, columns: Collection[str], where: str | None, limit: int | None
-) -> tuple[pa.Table, np.ndarray, np.ndarray]:
-    """The columns, the geometries as WKB, and the row numbers (from 1), of the rows that meet the condition."""
-    file = pq.ParquetFile(path)
-    geo = _geo(file, name)
-    primary = geo["primary_column"]
-    known = head(path, name)[0]
-    asked = [c for c in known if c.casefold() in where.casefold()] if where else []
-    wanted = list(dict.fromkeys([*columns, *asked, primary]))
-    if limit is not None and not where and file.metadata.num_rows:
-        table = pa.Table.from_batches([next(file.iter_batches(batch_size=limit, columns=wanted))])
-    else:
-        table = file.read(columns=wanted)
-    source_row = np.arange(1, table.num_rows + 1)
-    if where:
-        chosen = _matching(table.select(asked), where)[:limit]
-        table, source_row = table.take(pa.array(chosen)), source_row[chosen]
-    if geo["columns"][primary].get("encoding", "WKB") == "WKB":
-        wkb = np.asarray(table.column(primary).to_numpy(zero_copy_only=False), dtype=object)
-    else:
-        frame = gpd.read_parquet(path, columns=[primary])
-        wkb = shapely.to_wkb(np.asarray(frame.geometry.array, dtype=object))[source_row - 1]
-    return table.select(list(columns)), wkb, source_row
+    dataset: Dataset,
+    columns: Collection[str],
+    where: str | None,
+    limit: int | None,
+    tell: Callable[[float], None],
+) -> tuple[pa.Table, Shapes, np.ndarray]:
+    """The columns, the geometries, and the row numbers (from 1), of the rows that meet the condition.
 
-
-def _matching(table: pa.Table, where: str) -> np.ndarray:
-    """Row positions that meet an SQL condition, decided by SQLite in memory with everything but reading denied."""
-    names = "".join(', "' + c.replace('"', '""') + '"' for c in table.column_names)
-    marks = ", ".join("?" for _ in range(table.num_columns + 1))
-    values = [
-        [v if isinstance(v, (int, float, str, bytes, type(None))) else str(v) for v in column.to_pylist()]
-        for column in table.columns
-    ]
-    allowed = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION)
-    memory = sqlite3.connect(":memory:")
-    try:
-        memory.execute(f'CREATE TABLE "rows" ("chigai row" INTEGER{names})')
-        count = range(table.num_rows)
-        memory.executemany(f'INSERT INTO "rows" VALUES ({marks})', zip(count, *values, strict=True))
-        memory.set_authorizer(
-            lambda action, *_: sqlite3.SQLITE_OK if action in allowed else sqlite3.SQLITE_DENY
-        )
-        found = memory.execute(f'SELECT "chigai row" FROM "rows" WHERE (\n{where}\n)').fetchall()
-    except (sqlite3.Error, sqlite3.Warning) as error:
-        raise ConditionError from error
-    finally:
-        memory.close()
-    rows = [r[0] for r in found]
-    if not all(isinstance(r, int) and 0 <= r < table.num_rows for r in rows):
-        raise ConditionError
-    return np.array(rows, dtype=np.int64)
+    limit: at most so many; tell is given 0..1 and may raise to stop. Raises ConditionError.
+    """
+    with readable(dataset.name):
+        file = pq.ParquetFile(dataset.path)
+        geo = _geo(file, dataset.name)
+        primary, count = geo["primary_column"], file.metadata.num_rows
+        chosen = np.arange(count)
+        if where:
+            asked = conditions.columns(where, head(dataset.path, dataset.name)[0])
+            chosen = conditions.matching(file.read(columns=asked), where)
+        chosen = chosen[:limit]
+        if geo["columns"][primary].get("encoding", "WKB") != "WKB":
+            frame = gpd.read_parquet(dataset.path, columns=[primary])
+            wkb = shapely.to_wkb(np.asarray(frame.geometry.array, dtype=object))[chosen]
+            table = file.read(columns=list(columns)).take(pa.array(chosen)).select(list(columns))
+            return table, shapes(pa.array(wkb, pa.binary())), chosen + 1
+        batches = file.iter_batches(BATCH, columns=list(dict.fromkeys([*columns, primary])))
+    parts, found, at = [], [], 0
+    stop = int(chosen[-1]) + 1 if len(chosen) else 0
+    while at < stop:
+        with readable(dataset.name):
+            batch = next(batches)
+        first, last = np.searchsorted(chosen, [at, at + batch.num_rows])
+        own = chosen[first:last] - at
+        at += batch.num_rows
+        if len(own) < batch.num_rows:
+            batch = batch.take(pa.array(own))
+        found.append(shapes(batch.column(primary)))
+        parts.append(batch.select(list(columns)))
+        tell(min(at / stop, 1.0))
+    schema = parts[0].schema if parts else pa.schema([file.schema_arrow.field(c) for c in columns])
+    return pa.Table.from_batches(parts, schema), joined(found), chosen + 1

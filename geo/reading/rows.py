@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +12,8 @@ import pyogrio
 import shapely
 
 from geo.errors import ChigaiError
-from geo.reading import encodings, mapping, parquet, shapefiles, sources
-from geo.reading import wkb as wkb_
+from geo.reading import encodings, mapping, ogr, parquet, shapefiles, sources
+from geo.reading.conditions import ConditionError
 from geo.reading.sources import Layer
 from geo.schemas import Finding
 
@@ -66,17 +65,6 @@ def per_row(
     return found
 
 
-def _options(layer: Layer, encoding: str | None) -> dict[str, Any]:
-    if layer.dataset.driver == "ESRI Shapefile":
-        return {"encoding": "GB18030" if encoding == "GBK" else encoding or "ISO-8859-1"}
-    if layer.dataset.driver == "GPKG" and not any(
-        layer.dataset.path.parent.glob(layer.dataset.path.name + "-*")
-    ):
-        # no lock and no side files in the user's folder
-        return {"IMMUTABLE": "YES"}
-    return {}
-
-
 def head(layer: Layer, encoding: str | None = None) -> Head:
     """The layer's columns, CRS and size, without reading its rows. encoding: of a shapefile's column names."""
     path, driver = layer.dataset.path, layer.dataset.driver
@@ -84,7 +72,7 @@ def head(layer: Layer, encoding: str | None = None) -> Head:
         with sources.readable(layer.dataset.name):
             return Head(*parquet.head(path, layer.dataset.name))
     with sources.readable(layer.dataset.name):
-        info = pyogrio.read_info(path, layer=layer.inner, **_options(layer, None))
+        info = pyogrio.read_info(path, layer=layer.inner, **ogr.options(layer, None))
     if info["driver"] not in (driver, f"{driver}Seq"):
         raise ChigaiError(
             f"文件内容是 {info['driver']}，已拒绝读取。",
@@ -108,23 +96,31 @@ def read(
     encoding: str | None = None,
     limit: int | None = None,
     expected: int = -1,
+    progress: Callable[[float], None] | None = None,
 ) -> Rows:
     """The rows of a layer.
 
     columns: the ones to read. where: an SQL condition. limit: at most so many rows (a preview).
-    expected: how many rows the file says it has (−1: unknown); fewer are refused.
+    expected: how many rows the file says it has (−1: unknown); fewer are refused. progress is given 0..1 as rows
+    come, and may raise to stop.
     Geometries stay as they are, but for spoilt ones and ones beyond MAX_VERTICES, which become null.
     """
-    if layer.dataset.driver == "Parquet":
-        table, wkb, source_row = _read_parquet(layer, columns, where, limit)
-        curved = np.zeros(len(wkb), dtype=bool)
-    else:
-        table, wkb, source_row, curved = _read_ogr(layer, columns, where, encoding, limit, expected)
+    tell = progress or (lambda fraction: None)
+    try:
+        if layer.dataset.driver == "Parquet":
+            table, shapes, source_row = parquet.read(layer.dataset, columns, where, limit, tell)
+        else:
+            known = head(layer, encoding).columns if where else []
+            table, shapes, source_row = ogr.read(
+                layer, columns, known, where, encoding, limit, expected, tell
+            )
+    except ConditionError as error:
+        raise _bad_where(layer, where) from error
     if len(source_row) == 0:
         raise _nothing(layer, where)
-    geometries, spoilt, mended = wkb_.decode(wkb)
+    geometries, spoilt, mended = shapes.geometries, shapes.spoilt, shapes.mended
     findings = per_row(
-        source_row[curved],
+        source_row[shapes.curved],
         "arcs_straightened",
         "边界含圆弧，已化为短直线。",
         "The outline has arcs; they were turned into short straight sides.",
@@ -170,125 +166,6 @@ def _nothing(layer: Layer, where: str | None) -> ChigaiError:
         file=layer.dataset.name,
         layer=layer.name,
     )
-
-
-def _read_ogr(
-    layer: Layer,
-    columns: Collection[str],
-    where: str | None,
-    encoding: str | None,
-    limit: int | None,
-    expected: int,
-) -> tuple[pa.Table, np.ndarray, np.ndarray, np.ndarray]:
-    options = _options(layer, encoding)
-    path = layer.dataset.path
-    # a column that is not read is null to a condition, which then silently chooses the wrong rows
-    asked = [c for c in head(layer, encoding).columns if c.casefold() in where.casefold()] if where else []
-    condition = _quoted(where, asked) if where else None
-    try:
-        with sources.readable(layer.dataset.name):
-            meta, table = pyogrio.raw.read_arrow(
-                path,
-                layer=layer.inner,
-                columns=list(dict.fromkeys([*columns, *asked])),
-                where=condition,
-                max_features=limit,
-                return_fids=True,
-                **options,
-            )
-    except ChigaiError as error:
-        raise (_bad_where(layer, where) if where else error) from error
-    # a column of the file may bear the name that GDAL gives to the row numbers or to the geometry:
-    # the numbers come first, the geometry last
-    name = meta["geometry_name"] or "wkb_geometry"
-    if table.num_columns < 2 or table.column_names[-1] != name:
-        raise ChigaiError(
-            "图层没有图形列。",
-            "The layer has no geometry.",
-            file=layer.dataset.name,
-            layer=layer.name,
-        )
-    fids, shapes = table.column(0).to_numpy(), table.column(table.num_columns - 1)
-    places = {c: i for i, c in enumerate(table.column_names[1:-1], 1)}
-    if (
-        where is None
-        and limit is None
-        and len(fids) < expected
-        and len(fids) < _counted(layer, expected, options)
-    ):
-        raise ChigaiError(
-            f"文件不完整：应有 {expected:,} 行，只读出 {len(fids):,} 行。",
-            f"The file is cut short: it should hold {expected:,} rows, {len(fids):,} could be read.",
-            do_zh="请重新复制或重新导出。",
-            do_en="Copy or export it again.",
-            file=layer.dataset.name,
-        )
-    wkb = np.asarray(shapes.to_numpy(zero_copy_only=False), dtype=object)
-    curved = wkb_.curved(shapes)
-    if curved.any():
-        # the quick way of reading keeps arcs, the plain one turns them into short straight sides
-        with sources.readable(layer.dataset.name):
-            again = pyogrio.raw.read(
-                path, layer=layer.inner, columns=[], fids=fids[curved], return_fids=True, **options
-            )
-        straight = dict(zip(again[1].tolist(), again[2], strict=True))
-        wkb[curved] = [straight.get(f) for f in fids[curved].tolist()]
-    source_row = _numbers(layer, fids, where, options)
-    return table.select([places[c] for c in columns]), wkb, source_row, curved
-
-
-def _quoted(where: str, columns: Collection[str]) -> str:
-    """The condition with Chinese column names in double quotes, without which GDAL's own SQL knows none."""
-    names = {c.casefold(): c for c in columns if not c.isascii()}
-
-    def word(match: re.Match[str]) -> str:
-        name = names.get(match.group().casefold())
-        return match.group() if name is None else f'"{name}"'
-
-    # what stands in quotes already is passed over whole
-    return re.sub(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+""", word, where)
-
-
-def _numbers(layer: Layer, fids: np.ndarray, where: str | None, options: dict[str, Any]) -> np.ndarray:
-    """The place of each row in the layer's table, from 1, whatever was chosen from it."""
-    if layer.dataset.driver == "ESRI Shapefile":
-        return fids.astype(np.int64) + 1
-    if where is None:
-        return np.arange(1, len(fids) + 1)
-    with sources.readable(layer.dataset.name):
-        _, every = pyogrio.raw.read_arrow(
-            layer.dataset.path,
-            layer=layer.inner,
-            columns=[],
-            read_geometry=False,
-            return_fids=True,
-            **options,
-        )
-    order = every.column(0).to_numpy()
-    at = np.argsort(order, kind="stable")
-    return at[np.searchsorted(order, fids, sorter=at)] + 1
-
-
-def _counted(layer: Layer, said: int, options: dict[str, Any]) -> int:
-    """Rows of a layer, counted where the number a file keeps may be out of date (GeoPackage); said elsewhere."""
-    if layer.dataset.driver != "GPKG":
-        return said
-    name = layer.inner.replace('"', '""')
-    with sources.readable(layer.dataset.name):
-        _, table = pyogrio.raw.read_arrow(
-            layer.dataset.path, sql=f'SELECT COUNT(*) AS n FROM "{name}"', read_geometry=False, **options
-        )
-    return int(table.column("n")[0].as_py())
-
-
-def _read_parquet(
-    layer: Layer, columns: Collection[str], where: str | None, limit: int | None
-) -> tuple[pa.Table, np.ndarray, np.ndarray]:
-    try:
-        with sources.readable(layer.dataset.name):
-            return parquet.read(layer.dataset.path, layer.dataset.name, columns, where, limit)
-    except parquet.ConditionError as error:
-        raise _bad_where(layer, where) from error
 
 
 def _bad_where(layer: Layer, where: str | None) -> ChigaiError:

@@ -13,6 +13,8 @@ from geo.errors import ChigaiError
 
 PARTS = (".shp", ".shx", ".dbf", ".prj", ".cpg")
 _NEEDED = (".shp", ".shx", ".dbf")
+_RECORDS = 200_000
+"""Heads of records that are looked at in one go."""
 
 
 def part(path: Path, suffix: str) -> Path | None:
@@ -161,9 +163,16 @@ def records(shp: Path) -> Records:
     """Kind and bounding box of every record of a sound shapefile of polygons or lines."""
     index = _index(Path(str(part(shp, ".shx"))))
     raw = np.memmap(shp, np.uint8, mode="r")
+    filled, bounds = np.ones(len(index), dtype=bool), np.full((len(index), 4), np.nan)
+    for i in range(0, len(index), _RECORDS):
+        some = slice(i, i + _RECORDS)
+        _record_heads(raw, index[some], filled[some], bounds[some])
+    return Records(filled, bounds)
+
+
+def _record_heads(raw: np.ndarray, index: np.ndarray, filled: np.ndarray, bounds: np.ndarray) -> None:
+    """The same of some records, in place."""
     inside = (index[:, 0] >= 100) & (index.sum(axis=1) + 8 <= len(raw)) & (index[:, 1] >= 4)
-    filled = np.ones(len(index), dtype=bool)
-    bounds = np.full((len(index), 4), np.nan)
     at = np.where(inside, index[:, 0] + 8, 100)
     kinds = raw[np.minimum(at[:, None] + np.arange(4), len(raw) - 1)].copy().view("<i4")[:, 0]
     filled[inside & (kinds == 0)] = False
@@ -171,7 +180,6 @@ def records(shp: Path) -> Records:
     if boxed.any():
         block = raw[at[boxed][:, None] + np.arange(4, 36)]
         bounds[boxed] = block.copy().view("<f8")
-    return Records(filled, bounds)
 
 
 def deleted(shp: Path) -> int:

@@ -81,21 +81,30 @@ def raster(
     lines = int((origin[1] - edge[:, 1].min() + reach) // cell) + 1 - top
     east = origin[0] + (left + 0.5 + np.arange(columns, dtype=np.float64)) * cell
     north = origin[1] - (top + 0.5 + np.arange(lines, dtype=np.float64)) * cell
-    u, v = _own(place, east[None, :] - place.east, north[:, None] - place.north)
-    z = land(u, v) + 0.25
+    a, b = _straight(place, east[None, :] - place.east, north[:, None] - place.north)
+    # a district lies turned in its box: half of the box is somebody else's
+    wide, high = (_MARGIN + abs(bend) for bend in place.bend)
+    near = (a >= x0 - wide) & (a <= x1 + wide) & (b >= y0 - high) & (b <= y1 + high)
+    u, v = _own(place, a[near], b[near])
+    z = np.zeros(near.shape)
+    z[near] = land(u, v) + 0.25
     quads = place(plan.corners)
     _fill(z, quads, level, origin[0] + left * cell, origin[1] - top * cell, cell)
     z += rng.normal(0, 0.015, z.shape)
-    beyond = (u < x0 - _MARGIN) | (u > x1 + _MARGIN) | (v < y0 - _MARGIN) | (v > y1 + _MARGIN)
+    beyond = ~near
+    beyond[near] = (u < x0 - _MARGIN) | (u > x1 + _MARGIN) | (v < y0 - _MARGIN) | (v > y1 + _MARGIN)
     # whole centimetres: no surveyor claims more, and the file packs better
     return np.where(beyond, NODATA, np.round(z, 2)).astype(np.float32), top, left
 
 
-def _own(place: Placed, east: Floats, north: Floats) -> tuple[Floats, Floats]:
-    """Map metres from the district's middle back to own metres, to a centimetre or so."""
+def _straight(place: Placed, east: Floats, north: Floats) -> tuple[Floats, Floats]:
+    """Map metres from the district's middle turned to its own axes, the bend of its lines still in them."""
     c, s = np.cos(place.angle), np.sin(place.angle)
-    a = c * east + s * north + place.middle[0]
-    b = c * north - s * east + place.middle[1]
+    return c * east + s * north + place.middle[0], c * north - s * east + place.middle[1]
+
+
+def _own(place: Placed, a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """The same without the bend: own metres, to a centimetre or so."""
     u, v = a, b
     for _ in range(4):
         u, v = (

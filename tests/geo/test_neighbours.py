@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from geo.neighbours import Neighbours, adjacency, crossing, field_units, neighbours
+from geo.neighbours import Neighbours, adjacency, crossing, field_units, neighbours, renumbered
 from tests.geo.paddies import E0, N0, grid, grids, joined
 
 UEDA = Path(__file__).parents[2].parent / "shared/data/ueda/fields.gpkg"
@@ -278,3 +278,28 @@ def test_blocks_of_neighbours_hang_together() -> None:
     same = label[nb.left] == label[nb.right]
     units = field_units(30, nb.left[same], nb.right[same])
     assert all(len(set(units[label == k])) == 1 for k in range(label.max() + 1))
+
+
+@settings(max_examples=30, deadline=None)
+@given(grids(), st.randoms(use_true_random=False))
+def test_renumbered_pairs_are_those_of_the_parcels_in_their_new_order(
+    geoms: NDArray[np.object_], random: object
+) -> None:
+    order = np.arange(len(geoms))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order))
+    before, there = neighbours(geoms), neighbours(geoms[order])
+    here, which = renumbered(before, place)
+    assert pairs(here) == pairs(there)
+    assert here.facing_m == pytest.approx(before.facing_m[which])
+    assert here.facing_m == pytest.approx(there.facing_m)
+    assert here.quad_pair.tolist() == sorted(here.quad_pair.tolist())
+    assert (
+        np.bincount(here.quad_pair, minlength=len(here)).tolist()
+        == np.bincount(there.quad_pair, minlength=len(there)).tolist()
+    )
+    for side, own in ((slice(0, 2), here.left), (slice(2, 4), here.right)):
+        corner = shapely.points(here.quads[:, side].reshape(-1, 2))
+        shape = np.repeat(geoms[order][own[here.quad_pair]], 2)
+        assert shapely.distance(corner, shape).max(initial=0) < 1e-3

@@ -78,15 +78,33 @@ def test_the_ridge_round_a_paddy_does_not_lift_its_level(tmp_path: Path) -> None
     assert terrain.elevations(geoms, dem, CRS).tolist() == [80.0] * 9
 
 
-def test_an_outline_of_very_many_corners_is_shrunk_by_few(tmp_path: Path) -> None:
+def test_an_outline_of_very_many_corners_has_the_level_of_its_inside(tmp_path: Path) -> None:
     turn = np.linspace(0, 2 * np.pi, 8000, endpoint=False)
     far = 40 + np.random.default_rng(1).uniform(-0.3, 0.3, len(turn))
     ragged = shapely.Polygon(np.column_stack([E0 + 60 + far * np.cos(turn), N0 + 60 + far * np.sin(turn)]))
-    inner = terrain.shrunk(np.array([ragged], object), 1.5)[0]
-    assert shapely.get_num_coordinates(inner) < 2000
-    assert shapely.within(inner, ragged)
-    assert shapely.distance(inner.exterior, ragged.exterior) >= 1.5 * 0.85
-    assert shapely.area(inner) == pytest.approx(np.pi * 38.2**2, rel=0.02)
+    heights = np.full((240, 240), 90.0)
+    rim = geometry_mask(
+        [shapely.Point(E0 + 60, N0 + 60).buffer(38)], heights.shape, from_origin(E0 - 20, N0 + 200, 1, 1)
+    )
+    heights[rim] = 99.0
+    assert terrain.elevations(
+        np.array([ragged], object), write(tmp_path / "dem.tif", heights, cell=1.0), CRS
+    ) == [90.0]
+
+
+def test_a_raster_that_lies_turned_gives_the_same_levels(tmp_path: Path) -> None:
+    geoms = grid(4, 3, jitter=2.0)
+    dem = write(tmp_path / "dem.tif", np.zeros((200, 200)))
+    with rasterio.open(dem, "r+") as model:
+        model.transform = (
+            model.transform.translation(E0 - 20, N0 - 60)
+            * model.transform.rotation(25)
+            * model.transform.scale(1.5, 1.0)
+        )
+        c, r = np.meshgrid(np.arange(200) + 0.5, np.arange(200) + 0.5)
+        x, y = model.transform * (c, r)
+        model.write((100 + 0.01 * (x - E0) + 0.02 * (y - N0)).astype("float32"), 1)
+    assert terrain.elevations(geoms, dem, CRS) == pytest.approx(plane(shapely.centroid(geoms)), abs=0.03)
 
 
 def test_a_paddy_too_narrow_to_shrink_counts_whole_and_one_without_a_cell_is_read_between(

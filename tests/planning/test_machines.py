@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import affinity
 
 from geo import plans
 from geo.schemas import MU_M2
-from planning import programme
-from planning.machines import crookedness, hours, plain, saved, seconds_per_m2
+from planning import machines, programme
+from planning.machines import saved, seconds_per_m2, seen
 
 PARAMETERS = programme.load("jixi-2020-8").parameters
 L_SHAPE = shapely.Polygon([(0, 0), (100, 0), (100, 40), (50, 40), (50, 80), (0, 80)])
@@ -37,6 +37,7 @@ def test_a_paddy_of_one_mu_takes_as_much_more_as_was_published():
     assert 1.15 <= small / large <= 1.20
 
 
+@settings(deadline=None)
 @given(st.floats(0, 360))
 def test_rectangles_and_trapezoids_are_plain_and_others_are_not(turn):
     shapes = [
@@ -48,16 +49,17 @@ def test_rectangles_and_trapezoids_are_plain_and_others_are_not(turn):
         shapely.Point(0, 0).buffer(50),
     ]
     turned = np.array([affinity.translate(affinity.rotate(s, turn), 5e5, 5e6) for s in shapes], dtype=object)
-    assert list(plain(turned)) == [True, True, True, False, False, False]
-    assert (crookedness(turned[:3]) == 0).all() and (crookedness(turned[3:]) > 0.3).all()
-    assert crookedness(turned[4:5]) == pytest.approx([1], abs=1e-4)
+    found = seen(turned)
+    assert list(found.plain) == [True, True, True, False, False, False]
+    assert (found.crookedness[:3] == 0).all() and (found.crookedness[3:] > 0.3).all()
+    assert found.crookedness[4] == pytest.approx(1, abs=1e-4)
 
 
 def test_points_along_the_sides_make_no_other_shape_of_a_field():
     shapes = np.array(
         [shapely.segmentize(s, 3.0) for s in (shapely.box(0, 0, 100, 50), L_SHAPE)], dtype=object
     )
-    assert list(plain(shapes)) == [True, False]
+    assert list(seen(shapes).plain) == [True, False]
 
 
 def test_twelve_paddies_of_one_mu_joined_to_a_rectangle_are_worked_as_much_faster_as_published():
@@ -65,7 +67,7 @@ def test_twelve_paddies_of_one_mu_joined_to_a_rectangle_are_worked_as_much_faste
     w, h = 36.0, MU_M2 / 36
     parcels = shapely.box(i * w, j * h, (i + 1) * w, (j + 1) * h)
     block = np.array([shapely.box(0, 0, 4 * w, 3 * h)], dtype=object)
-    found = saved(parcels, np.zeros(12, np.int32), block, PARAMETERS)
+    found = saved(seen(parcels), np.zeros(12, np.int32), seen(block), PARAMETERS)
     assert found["machine_before_h"][0] / found["machine_after_h"][0] == pytest.approx(1.175)
     assert found["machine_after_h"][0] == pytest.approx(6 * 12 * MU_M2 * 0.25 / 3600)
     difference = found["machine_before_h"] - found["machine_after_h"]
@@ -75,13 +77,23 @@ def test_twelve_paddies_of_one_mu_joined_to_a_rectangle_are_worked_as_much_faste
 def test_a_crooked_block_may_cost_machine_time():
     parts = np.array([shapely.box(0, 0, 200, 80), shapely.box(0, 80, 20, 280)], dtype=object)
     whole = np.array([shapely.union_all(parts)], dtype=object)
-    assert saved(parts, np.zeros(2, np.int32), whole, PARAMETERS)["machine_saved_yuan"][0] < 0
+    assert saved(seen(parts), np.zeros(2, np.int32), seen(whole), PARAMETERS)["machine_saved_yuan"][0] < 0
 
 
 def test_a_parcel_left_alone_saves_nothing_and_hours_go_with_the_passes():
-    one = np.array([TRAPEZOID], dtype=object)
+    one = seen(np.array([TRAPEZOID], dtype=object))
     assert saved(one, np.zeros(1, np.int32), one, PARAMETERS)["machine_saved_yuan"] == [0]
-    assert hours(one, 4) == pytest.approx(2 * hours(one, 2))
+    assert one.hours(4) == pytest.approx(2 * one.hours(2))
+
+
+def test_many_shapes_are_looked_at_as_few_are(monkeypatch):
+    shapes = np.array([TRAPEZOID, L_SHAPE, TRIANGLE, NOTCHED, shapely.box(0, 0, 100, 50)], dtype=object)
+    whole = seen(shapes)
+    monkeypatch.setattr(machines, "ROWS", 2)
+    parts = seen(shapes)
+    assert (parts.plain == whole.plain).all()
+    assert (parts.rectangularity == whole.rectangularity).all()
+    assert len(seen(shapes[:0]).plain) == 0
 
 
 def test_a_plan_tells_the_hours_and_the_planted_land(plan_folder):

@@ -83,7 +83,7 @@ def test_only_differences_over_five_percent_are_told():
     book = Book()
     declared = np.array([1.0, 1.0, 1.0, np.nan])
     measured = np.array([1.049, 1.051, 0.94, 1.0])
-    attributes.compare_declared(declared, measured, np.arange(1, 5), np.array(list("abcd"), object), book)
+    attributes.compare_declared(declared, measured, np.arange(1, 5), pd.Series(list("abcd")), book)
     frame = book.frame([], None)
     assert frame["row"].tolist() == [2, 3]
     assert frame["area_mu"].tolist() == pytest.approx([0.051, 0.06])

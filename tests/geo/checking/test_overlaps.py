@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from shapely.geometry import box
@@ -18,7 +19,7 @@ def at(x, y, w=40.0, h=25.0):
 
 def separate(geoms, ids=None):
     shapes = np.array(geoms, object)
-    names = np.array(ids or [f"p{i}" for i in range(len(geoms))], object)
+    names = pd.Series(ids or [f"p{i}" for i in range(len(geoms))], dtype="str")
     out = overlaps.separate(shapes, names)
     lost = shapely.area(shapes) - np.bincount(out.parent, shapely.area(out.pieces), len(shapes))
     assert np.allclose(lost, out.removed_m2, atol=1e-6)
