@@ -9,6 +9,7 @@ import numpy as np
 from pyproj import CRS
 
 from geo.crs import epsg, grid
+from geo.export.options import Options
 from geo.export.public import Outgoing, Ring, rings
 
 PRECISION = 3
@@ -18,7 +19,7 @@ USE_ZH = "水田"
 USE_CODE = "0101"
 
 
-def write(out: Outgoing, path: Path) -> None:
+def write(out: Outgoing, path: Path, options: Options) -> None:
     """Write the blocks' boundary points, UTF-8, lines ended by CR LF as Windows programs expect."""
     with path.open("w", encoding="utf-8", newline="\r\n") as file:
         file.writelines(f"{line}\n" for line in lines(out))

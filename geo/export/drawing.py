@@ -13,7 +13,8 @@ from ezdxf.layouts import Modelspace
 from pyproj import CRS
 
 from geo.crs import name
-from geo.export.public import Outgoing, block_states, rings
+from geo.export.options import Options
+from geo.export.public import Outgoing, rings
 
 STYLE = "HANZI"
 FONT = "simsun.ttc"
@@ -33,7 +34,7 @@ TEXT_M = 3.0
 """Height of the labels, metres on the ground; a block of 3 mu is some 40 m wide."""
 
 
-def write(out: Outgoing, path: Path) -> None:
+def write(out: Outgoing, path: Path, options: Options) -> None:
     """Write outlines (closed polylines, metres, a hole as a line of its own) and labels to a DXF of 2010."""
     drawing = ezdxf.new("R2010")
     drawing.units = units.M
@@ -49,7 +50,7 @@ def write(out: Outgoing, path: Path) -> None:
         drawing.layers.add(layer, color=colour)
     space = drawing.modelspace()
     blocks = out.blocks
-    states = block_states(blocks, out.sites)
+    states = blocks["state"].to_numpy()
     for state, (layer, _) in LAYERS.items():
         _outlines(space, blocks.geometry.to_numpy()[states == state], layer)
     parts = shapely.get_parts(out.sites.geometry.to_numpy())

@@ -91,7 +91,7 @@ def test_a_file_that_is_there_is_replaced(by_hand: Any, tmp_path: Path, fmt: str
 def test_a_failed_export_leaves_the_old_file(
     by_hand: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    def half(out: object, path: Path) -> None:
+    def half(out: object, path: Path, options: object) -> None:
         path.write_bytes(b"half")
         raise failure
 
