@@ -10,9 +10,9 @@ Datum = Literal["wgs84", "gcj02"]
 """What the degrees of a KML are in: as surveyed, or shifted as 奥维 and 高德 take them."""
 Cad = Literal["2007", "2000"]
 """Release of AutoCAD whose drawings are written: 2007 has UTF-8, 2000 the Chinese code page for older programs."""
-Variant = Literal["prefix", "open", "bare", "swapped"]
+Variant = Literal["prefix", "open", "bare", "swapped", "gbk"]
 """What some platforms want of boundary points: eastings with the zone's prefix, rings not closed, numbers without J,
-the easting first."""
+the easting first, the file in GBK."""
 
 Progress = Callable[[float], None]
 
