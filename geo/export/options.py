@@ -8,8 +8,9 @@ from typing import Literal
 
 Datum = Literal["wgs84", "gcj02"]
 """What the degrees of a KML are in: as surveyed, or shifted as 奥维 and 高德 take them."""
-Cad = Literal["2007", "2000"]
-"""Release of AutoCAD whose drawings are written: 2007 has UTF-8, 2000 the Chinese code page for older programs."""
+Cad = Literal["2000", "2007"]
+"""Release of AutoCAD whose drawings are written: 2000 in the Chinese code page, which everything reads, or 2007 in
+UTF-8."""
 Variant = Literal["prefix", "open", "bare", "swapped", "gbk"]
 """What some platforms want of boundary points: eastings with the zone's prefix, rings not closed, numbers without J,
 the easting first, the file in GBK."""
@@ -30,7 +31,7 @@ class Options:
     """
 
     datum: Datum = "wgs84"
-    cad: Cad = "2007"
+    cad: Cad = "2000"
     scale: int | None = None
     points: frozenset[Variant] = frozenset()
     progress: Progress = nobody

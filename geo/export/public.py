@@ -51,7 +51,7 @@ class Outgoing:
     checks: kind, severity, action, count, area_mu, zh, en. names: county adcode → (zh, en).
     hauls, works: the tables of those names where they were asked for and the plan has them, parcels named as here,
     and by their numbers in from_number, to_number.
-    selection: what of the plan this is; around: shapes of parcels near it that are not in it.
+    straightened: blocks whose sides were made straight. selection: what of the plan this is; around: shapes of parcels near it that are not in it.
     """
 
     blocks: gpd.GeoDataFrame
@@ -63,6 +63,7 @@ class Outgoing:
     hauls: pd.DataFrame | None = None
     works: pd.DataFrame | None = None
     barriers: gpd.GeoDataFrame | None = None
+    straightened: frozenset[str] = frozenset()
     selection: Selection = field(default_factory=Selection)
     around: Shapes = field(default_factory=lambda: np.empty(0, object))
 
@@ -161,9 +162,10 @@ def outgoing(
         )
         parcels = parcels.sort_values("parcel_id", ignore_index=True)
     sites = _chosen(plan.sites, SITE_COLUMNS)
+    straight = plan.more["straight"]["block_id"] if "straight" in plan.more else ()
     return Outgoing(
         blocks, sites, parcels, _checks(plan.findings), plan.meta, internal, hauls, plan.more.get("works"),
-        plan.barriers, selection or Selection(), np.empty(0, object) if around is None else around,
+        plan.barriers, frozenset(straight), selection or Selection(), np.empty(0, object) if around is None else around,
     )  # fmt: skip
 
 
