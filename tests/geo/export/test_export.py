@@ -31,8 +31,8 @@ def contents(path: Path) -> bytes:
     return raw
 
 
-def test_the_seven_formats() -> None:
-    assert set(FORMATS) == {"gpkg", "shp", "geojson", "kml", "dxf", "txt", "xlsx"}
+def test_the_formats() -> None:
+    assert set(FORMATS) == {"gpkg", "shp", "geojson", "kml", "dxf", "txt", "xlsx", "stakes"}
 
 
 @pytest.mark.parametrize("fmt", ALL)
