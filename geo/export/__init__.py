@@ -16,7 +16,7 @@ import xlsxwriter.exceptions
 
 from geo import plans
 from geo.errors import ChigaiError
-from geo.export import boundary_points, drawing, earth, shapefiles, stakes, vectors, workbook
+from geo.export import boundary_points, drawing, earth, shapefiles, sheets, stakes, vectors, workbook
 from geo.export.naming import safe_name
 from geo.export.options import Options
 from geo.export.public import Outgoing, outgoing
@@ -49,6 +49,7 @@ FORMATS: dict[str, Format] = {
     "dxf": Format((".dxf", ".zip"), drawing.write, ("straight",), by_site=True),
     "txt": Format((".txt",), boundary_points.write),
     "xlsx": Format((".xlsx",), workbook.write, ("hauls", "works")),
+    "sheets": Format((".pdf", ".zip"), sheets.write, ("straight",), by_site=True, others=False),
     "stakes": Format((".xlsx", ".zip"), stakes.write, ("hauls",), by_site=True),
 }
 

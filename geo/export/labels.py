@@ -16,7 +16,7 @@ from geo.export.public import Outgoing
 Kind = Literal["block", "area", "design", "number", "before", "depth"]
 Floats = NDArray[np.float64]
 
-BLOCK_MM, PARCEL_MM = (1.0, 2.5), (0.7, 1.8)
+BLOCK_MM, PARCEL_MM = (1.3, 2.5), (1.0, 1.8)
 """Least and greatest height of a text on paper, of a block and of a parcel; in between it fits the shape."""
 BLOCK_WIDE, PARCEL_WIDE = 7.5, 3.6
 """How many heights wide what is written of them is."""

@@ -14,6 +14,7 @@ import pytest
 from geo import export as doors
 from geo.errors import ChigaiError
 from geo.export import FORMATS, export, vectors
+from tests.geo.export import pdf_reader
 
 SUFFIX = {fmt: chosen.suffixes[0] for fmt, chosen in FORMATS.items()}
 ALL = sorted(FORMATS)
@@ -27,12 +28,14 @@ def contents(path: Path) -> bytes:
         if zipfile.is_zipfile(io.BytesIO(data)):
             with zipfile.ZipFile(file) as archive:
                 raw += b"".join(n.encode() + archive.read(n) for n in archive.namelist())
+        if data.startswith(b"%PDF"):
+            raw += "\n".join(pdf_reader.texts(file)).encode()
         raw += file.name.encode() + data
     return raw
 
 
 def test_the_formats() -> None:
-    assert set(FORMATS) == {"gpkg", "shp", "geojson", "kml", "dxf", "txt", "xlsx", "stakes"}
+    assert set(FORMATS) == {"gpkg", "shp", "geojson", "kml", "dxf", "txt", "xlsx", "stakes", "sheets"}
 
 
 @pytest.mark.parametrize("fmt", ALL)
