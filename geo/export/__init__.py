@@ -16,7 +16,17 @@ import xlsxwriter.exceptions
 
 from geo import plans
 from geo.errors import ChigaiError
-from geo.export import boundary_points, drawing, earth, shapefiles, sheets, stakes, vectors, workbook
+from geo.export import (
+    boundary_points,
+    drawing,
+    earth,
+    households,
+    shapefiles,
+    sheets,
+    stakes,
+    vectors,
+    workbook,
+)
 from geo.export.naming import safe_name
 from geo.export.options import Options
 from geo.export.public import Outgoing, outgoing
@@ -104,6 +114,21 @@ def export(
             chosen_format.write(tables, made, _later(options, 0.1, 1.0))
 
     put(out, chosen_format.suffixes[0], write, a_set=fmt == "shp")
+
+
+def export_households(
+    folder: Path, out: Path, *, selection: Selection | None = None, options: Options | None = None
+) -> None:
+    """Write the household lists of the plan's villages, with names: never for the public, and no format of `export`.
+
+    `tracking.exports` is the door that asks who may. Raises as `export` does.
+    """
+    folder, out = Path(folder), Path(out)
+    selection, options = selection or Selection(), options or Options()
+    _check_place(out, "households", Format(households.SUFFIXES, lambda *_: None))
+    options.progress(0.0)
+    part, _ = chosen(plans.read(folder), selection)
+    put(out, households.SUFFIXES[0], lambda made: households.write(part, selection, made, options))
 
 
 def put(out: Path, suffix: str, write: Callable[[Path], None], a_set: bool = False) -> None:

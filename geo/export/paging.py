@@ -11,9 +11,9 @@ from xlsxwriter.worksheet import Worksheet
 
 from geo.export.workbook import FORMATS, Head, guarded
 
-ROWS_A_PAGE = 44
-"""Rows of ROW_PT under the heads that an A4 page in portrait takes with these margins, at full size."""
-WIDE_A_PAGE = 68.0
+ROWS_A_PAGE, ROWS_ACROSS = 44, 28
+"""Rows of ROW_PT under the heads that an A4 page takes with these margins at full size, upright and across."""
+WIDE_A_PAGE, WIDE_ACROSS = 68.0, 94.0
 """Characters across such a page, in programs and with typefaces where a column is widest."""
 ROW_PT, HEAD_PT = 15.0, 30.0
 MOST_PAGES = 1000
@@ -74,9 +74,9 @@ def _ends(found: Layout, last: int) -> list[int]:
     return [1 << 30] * (len(found.breaks) - 1) + [last]
 
 
-def _scale(heads: Sequence[Head]) -> int:
+def _scale(heads: Sequence[Head], across: bool) -> int:
     """How much smaller a sheet is printed, percent, so that its columns stand on one page."""
-    return min(100, int(100 * WIDE_A_PAGE / sum(head.width for head in heads)))
+    return min(100, int(100 * (WIDE_ACROSS if across else WIDE_A_PAGE) / sum(head.width for head in heads)))
 
 
 class Book:
@@ -101,23 +101,34 @@ class Book:
         self.cells["metres"] = self.book.add_format({**line, "num_format": "0.000"})
         self.cells["signed"] = self.book.add_format({**line, "num_format": "+0.00;-0.00;0.00"})
 
-    def sheet(self, name: str, heads: Sequence[Head], first: int = 0, fitted: bool = False) -> Worksheet:
+    def sheet(
+        self,
+        name: str,
+        heads: Sequence[Head],
+        first: int = 0,
+        *,
+        fitted: bool = False,
+        across: bool = False,
+        middle: str = "",
+    ) -> Worksheet:
         """A sheet with its heads in row `first`, which is printed on every page.
 
-        fitted: across, and as wide as the page; Excel then pays no heed to breaks.
+        fitted: as wide as the page; Excel then pays no heed to breaks. across: the page lies. middle: instead of the
+        book's.
         """
         sheet = self.book.add_worksheet(name)
-        middle = self._middle[:HEADER_CHARACTERS].replace("&", "&&")
+        middle = (middle or self._middle)[:HEADER_CHARACTERS].replace("&", "&&")
         sheet.set_header(f"&L&A&C{middle}&R{self._right}")
         sheet.set_footer("&C第 &P 页，共 &N 页")
         sheet.set_paper(A4)
         sheet.set_margins(left=0.6, right=0.6, top=0.9, bottom=0.7)
         sheet.center_horizontally()
-        if fitted:
+        if across:
             sheet.set_landscape()
+        if fitted:
             sheet.fit_to_pages(1, 0)
         else:
-            sheet.set_print_scale(_scale(heads))
+            sheet.set_print_scale(_scale(heads, across))
         sheet.repeat_rows(first)
         for column, head in enumerate(heads):
             sheet.set_column(column, column, head.width)
@@ -139,14 +150,23 @@ class Book:
         else:
             sheet.write_number(row, column, float(value), self.cells[kind])
 
-    def groups(self, name: str, heads: Sequence[Head], groups: Sequence[Group]) -> list[tuple[str, int]]:
-        """Sheets of groups, as `laid_out` has them; of each group its sheet's name and row."""
-        layout = laid_out([len(group.rows) + 1 for group in groups], ROWS_A_PAGE * 100 // _scale(heads))
+    def groups(
+        self,
+        name: str,
+        heads: Sequence[Head],
+        groups: Sequence[Group],
+        *,
+        across: bool = False,
+        middle: str = "",
+    ) -> list[tuple[str, int]]:
+        """Sheets of groups, as `laid_out` has them; of each group its sheet's name and row. The rest: as `sheet`."""
+        page = (ROWS_ACROSS if across else ROWS_A_PAGE) * 100 // _scale(heads, across)
+        layout = laid_out([len(group.rows) + 1 for group in groups], page)
         names = [name if at == 0 else f"{name}{at + 1}" for at in range(len(layout.breaks))]
         sheet, on = None, -1
         for group, (at, first) in zip(groups, layout.place, strict=True):
             if at != on:
-                sheet, on = self.sheet(names[at], heads), at
+                sheet, on = self.sheet(names[at], heads, across=across, middle=middle), at
                 self.heads(sheet, heads)
                 sheet.set_h_pagebreaks(layout.breaks[at])
             assert sheet is not None

@@ -180,7 +180,8 @@ def numbers(parcels: gpd.GeoDataFrame) -> pd.Series:
         ["block", "from_north_west", "x"], kind="stable"
     )
     place = order.groupby("block").cumcount() + 1
-    return place.reindex(range(len(parcels))).where(parcels["block_id"].notna().to_numpy()).astype("Int32")
+    inside = parcels["block_id"].notna().to_numpy()
+    return place.reindex(range(len(parcels))).where(inside).astype("Int32").set_axis(parcels.index)
 
 
 def with_sides(blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -57,7 +57,7 @@ def write(out: Outgoing, path: Path, options: Options) -> None:
     said = dict(system(CRS.from_user_input(out.blocks.crs)))
     where = f"{said['坐标系']} {said['几度分带']}°带 带号{said['带号']}" if said["带号"] else said["坐标系"]
     book = Book(path, where, label, about)
-    index = book.sheet("目录", INDEX, first=len(_notes(out, where)) + 1, fitted=True)
+    index = book.sheet("目录", INDEX, first=len(_notes(out, where)) + 1, fitted=True, across=True)
     points = _points(blocks)
     options.progress(0.1)
     places = [book.groups(SHEETS[0], POINTS, points)]

@@ -6,6 +6,7 @@ import functools
 import json
 import tempfile
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
 
 import typst
@@ -79,7 +80,7 @@ def quoted(text: str) -> str:
     return json.dumps(kept, ensure_ascii=False).replace("\\u007f", " ")
 
 
-def mapped(values: dict[str, object]) -> str:
+def mapped(values: Mapping[str, object]) -> str:
     """A dictionary as Typst writes it: of texts, numbers, truths, None, lists and dictionaries of these."""
     return (
         "(" + ", ".join(f"{quoted(key)}: {value_of(value)}" for key, value in values.items()) + ",)"
@@ -98,7 +99,7 @@ def value_of(value: object) -> str:
         return f"{value}"
     if isinstance(value, str):
         return quoted(value)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return mapped(value)
     assert isinstance(value, list | tuple)
     return "(" + "".join(f"{value_of(v)}, " for v in value) + ")"
