@@ -20,6 +20,9 @@ FAMILIES = (
     "SimSun", "NSimSun", "FangSong", "KaiTi", "AR PL UMing CN",
 )  # fmt: skip
 """Typefaces with simplified Chinese characters, best for a map first."""
+LONG, FORGETS_AFTER = 200_000, 12
+"""Typst keeps what it laid out until it was not asked for in ten documents. After one of so many characters, as many
+empty ones make it forget: a county's sheets would take gigabytes otherwise."""
 FOLDER = "fonts"
 """Below CHIGAI_HOME: where a typeface can be put without installing it."""
 
@@ -53,16 +56,23 @@ def pdf(source: str, made: str = "") -> bytes:
     The document can read no file and ask no network. The same document gives the same bytes.
     """
     with tempfile.TemporaryDirectory(prefix="chigai-") as nowhere:
-        made_of: bytes = typst.compile(  # type: ignore[type-var]  # its stub forgets that bytes may be given
-            source.encode(),
-            root=nowhere,
-            font_paths=_fonts(_folder()),
-            timestamp=_time(made),
-            pdf_tags=False,
-            package_path=nowhere,
-            package_cache_path=nowhere,
-        )
-        return made_of
+
+        def compiled(document: str) -> bytes:
+            return typst.compile(  # type: ignore[type-var, no-any-return]  # its stub forgets bytes
+                document.encode(),
+                root=nowhere,
+                font_paths=_fonts(_folder()),
+                timestamp=_time(made),
+                pdf_tags=False,
+                package_path=nowhere,
+                package_cache_path=nowhere,
+            )
+
+        content = compiled(source)
+        if len(source) > LONG:
+            for _ in range(FORGETS_AFTER):
+                compiled("")
+        return content
 
 
 def _time(made: str) -> int:
