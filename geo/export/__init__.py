@@ -29,7 +29,7 @@ from geo.export import (
 )
 from geo.export.naming import safe_name
 from geo.export.options import Options
-from geo.export.public import Outgoing, outgoing
+from geo.export.public import Outgoing, no_blocks, outgoing
 from geo.export.selection import Selection, chosen
 
 Writer = Callable[[Outgoing, Path, Options], None]
@@ -171,6 +171,8 @@ def _archive(tables: Outgoing, fmt: Format, path: Path, options: Options) -> Non
     """One file for each site; where others are wanted, or there is no site, for the rest of each county too."""
     sites = set(tables.sites["site_id"])
     parts = [(n, t) for n, t in tables.by_site() if n in sites or fmt.others or not sites]
+    if not parts:
+        raise no_blocks()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for at, (name, part) in enumerate(parts):
             county = tables.names.get(str(part.blocks["county"].iat[0]), ("",))[0]

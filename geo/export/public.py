@@ -15,13 +15,14 @@ import shapely
 from numpy.typing import NDArray
 
 from geo.checking.findings import KINDS, summarise
+from geo.errors import ChigaiError
 from geo.export.selection import Selection, Shapes, inside, near
 from geo.export.words import COLUMNS, FEWEST, OTHER, READING, REASONS, Column
 from geo.plans import Plan
 
 __all__ = [
     "BLOCK_COLUMNS", "COLUMNS", "FEWEST", "OTHER", "PARCEL_COLUMNS", "READING", "REASONS", "SITE_COLUMNS", "Column",
-    "Outgoing", "Ring", "block_states", "outgoing", "random_ids", "rings", "with_sides",
+    "Outgoing", "Ring", "block_states", "no_blocks", "outgoing", "random_ids", "rings", "with_sides",
 ]  # fmt: skip
 
 BLOCK_COLUMNS = (
@@ -182,6 +183,16 @@ def numbers(parcels: gpd.GeoDataFrame) -> pd.Series:
     place = order.groupby("block").cumcount() + 1
     inside = parcels["block_id"].notna().to_numpy()
     return place.reindex(range(len(parcels))).where(inside).astype("Int32").set_axis(parcels.index)
+
+
+def no_blocks() -> ChigaiError:
+    """What is said where a format is made of blocks and there are none."""
+    return ChigaiError(
+        "所选范围内没有大池。",
+        "There is no block in what was chosen.",
+        do_zh="换一个县（市、区）、示范点或村，或导出整个方案。",
+        do_en="choose another county, site or village, or export the whole plan.",
+    )
 
 
 def with_sides(blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -43,10 +43,9 @@ def sheets(box: Box, bounds: NDArray[np.float64], scale: int | None = None) -> l
     One sheet where the site fits at that scale or a larger one; otherwise an overview at the largest round scale
     that takes it, and sheets of the detail side by side, those without a block left out.
     """
-    detail = scale or DETAIL
-    fits = _scale(box)
-    if fits <= detail:
-        at = fits if scale is None else scale
+    detail, fits = scale or DETAIL, _scale(box)
+    if _need(box) <= detail:
+        at = min(fits, detail) if scale is None else scale
         return [Sheet(1, "whole", at, _window(box, at))]
     found = [Sheet(1, "overview", fits, _window(box, fits))]
     for window in _tiles(box, detail):
@@ -59,14 +58,16 @@ def sheets(box: Box, bounds: NDArray[np.float64], scale: int | None = None) -> l
     return found
 
 
+def _need(box: Box) -> float:
+    """The scale at which a box just fits the window."""
+    west, south, east, north = box
+    return 1000 * max((east - west) / (WIDE_MM - 2 * MARGIN_MM), (north - south) / (HIGH_MM - 2 * MARGIN_MM))
+
+
 def _scale(box: Box) -> int:
     """The largest scale of SCALES, or a round one beyond, at which a box fits the window."""
-    west, south, east, north = box
-    need = 1000 * max((east - west) / (WIDE_MM - 2 * MARGIN_MM), (north - south) / (HIGH_MM - 2 * MARGIN_MM))
-    for scale in SCALES:
-        if need <= scale:
-            return scale
-    return math.ceil(need / SCALES[-1]) * SCALES[-1]
+    need = _need(box)
+    return next((scale for scale in SCALES if need <= scale), math.ceil(need / SCALES[-1]) * SCALES[-1])
 
 
 def _window(box: Box, scale: int) -> Box:

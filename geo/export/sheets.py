@@ -16,7 +16,7 @@ from geo.errors import ChigaiError
 from geo.export.boundary_points import system
 from geo.export.map_layers import SITE_COLOUR
 from geo.export.options import Options
-from geo.export.public import Outgoing
+from geo.export.public import Outgoing, no_blocks
 from geo.export.sheet_frame import Sheet, grid, round_length, sheets
 from geo.export.sheet_map import (
     AROUND_LINE,
@@ -46,13 +46,16 @@ NO_SITE = "不在示范点的大池"
 def write(out: Outgoing, path: Path, options: Options) -> None:
     """Write the sheets of each site, those of one site after another; where there is no site, of all blocks.
 
-    Raises ChigaiError where the machine has no Chinese typeface, or there would be more than MOST_SHEETS.
+    Raises ChigaiError where the machine has no Chinese typeface, there is no block, or there would be more than
+    MOST_SHEETS.
     """
     name = family()
     parts = list(out.by_site())
     sites = set(out.sites["site_id"])
     if sites:
         parts = [(site, part) for site, part in parts if site in sites]
+    if not parts:
+        raise no_blocks()
     pages: list[str] = []
     for at, (site, part) in enumerate(parts):
         pages += _pages(site if site in sites else "", part, options.scale)

@@ -147,7 +147,7 @@ def test_a_name_without_suffix_is_taken_as_it_is(by_hand: Any, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("fmt", ALL)
-def test_a_plan_without_blocks_is_written_too(by_hand: Any, tmp_path: Path, fmt: str) -> None:
+def test_a_plan_without_blocks_is_written_too_but_not_drawn(by_hand: Any, tmp_path: Path, fmt: str) -> None:
     from geo import plans
 
     plan = plans.read(by_hand.folder)
@@ -156,5 +156,22 @@ def test_a_plan_without_blocks_is_written_too(by_hand: Any, tmp_path: Path, fmt:
     plan.findings = plan.findings.iloc[:0]
     folder = plans.write(plan, tmp_path / "empty")
     out = tmp_path / f"plan{SUFFIX[fmt]}"
+    if fmt == "sheets":
+        with pytest.raises(ChigaiError, match="no block"):
+            export(folder, fmt, out)
+        return
     export(folder, fmt, out)
     assert out.stat().st_size > 0
+
+
+@pytest.mark.parametrize("fmt", [f for f in ALL if FORMATS[f].by_site])
+def test_an_archive_of_nothing_is_refused(by_hand: Any, tmp_path: Path, fmt: str) -> None:
+    from geo import plans
+
+    plan = plans.read(by_hand.folder)
+    plan.blocks, plan.sites = plan.blocks.iloc[:0], plan.sites.iloc[:0]
+    plan.parcels["block_id"] = None
+    folder = plans.write(plan, tmp_path / "empty")
+    with pytest.raises(ChigaiError, match="no block"):
+        export(folder, fmt, tmp_path / "plan.zip")
+    assert [p.name for p in tmp_path.iterdir()] == ["empty"]
