@@ -194,6 +194,7 @@ def _options(ctx: parts.Context, fmt: str, part: Selection, places: Places) -> W
             POINTS,
             format_func=lambda p: t(f"export.points_{p}"),
             key=parts.in_language("points"),
+            placeholder=t("export.points_none"),
         )
         options = Options(points=frozenset(points))
     if (
