@@ -244,7 +244,7 @@ def _button(
         if not all(ctx.desk.may("export_private", county) for county in wanted.selection.counties):
             parts.notice("plain", safe.text(t("export.not_yours")))
             return
-        if seconds > LONGEST_PRIVATE_S:
+        if seconds > LONGEST_PRIVATE_S or (wanted.suffix == ".pdf" and rows > households.MOST_PDF_ROWS):
             parts.notice("plain", safe.text(t("export.too_long")))
             return
     elif seconds > LONGEST_S:

@@ -209,3 +209,13 @@ def test_a_large_scale_of_map_sheets_takes_longer(home: Path, monkeypatch: pytes
     assert "download" in buttons(at)
     choose(at, "比例尺", 500)
     assert "prepare" in buttons(at) and "download" not in buttons(at)
+
+
+def test_a_list_too_long_for_one_pdf_is_said_before_it_is_asked_for(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_export.households, "MOST_PDF_ROWS", 5)
+    at = choose(opened(), "格式", "households")
+    assert "download" in buttons(at)
+    choose(at, "文件", ".pdf")
+    assert "请选一个县（市、区）或一个村" in html(at) and "download" not in buttons(at)

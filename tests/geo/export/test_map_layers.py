@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -101,3 +104,43 @@ def test_in_public_no_style_speaks_of_a_refusal(table: pd.DataFrame, by_hand: An
     export(by_hand.folder, "gpkg", tmp_path / "inside.gpkg", names=True)
     inside = pyogrio.read_dataframe(tmp_path / "inside.gpkg", layer="layer_styles").set_index("f_table_name")
     assert looks.REASONS["consent"].zh in inside.loc["小池", "styleQML"]
+
+
+ASK = """
+import json, os, sys
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+from qgis.core import QgsApplication, QgsVectorLayer
+app = QgsApplication([], True)
+app.initQgis()
+told = {}
+for name in sys.argv[2:]:
+    layer = QgsVectorLayer(f"{sys.argv[1]}|layername={name}", name, "ogr")
+    drawn = layer.renderer()
+    categories = drawn.categories() if drawn.type() == "categorizedSymbol" else []
+    told[name] = [layer.featureCount(), drawn.type(), layer.labelsEnabled(), layer.crs().authid(),
+                  {str(c.value()): [c.label(), c.symbol().color().name().upper()] for c in categories}]
+print("TOLD" + json.dumps(told))
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+def test_qgis_puts_the_styles_on_by_itself(path: Path, by_hand: Any, tmp_path: Path) -> None:
+    python = shutil.which("python3", path="/usr/bin")
+    if python is None or subprocess.run([python, "-c", "import qgis.core"], capture_output=True).returncode:
+        pytest.skip("QGIS is not installed")
+    (tmp_path / "ask.py").write_text(ASK, "utf-8")
+    names = ["大池", "示范点", "小池", "渠沟路林"]
+    ran = subprocess.run(
+        [python, str(tmp_path / "ask.py"), str(path), *names], capture_output=True, text=True, timeout=120
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout.rpartition("TOLD")[2])
+    assert [told[name][0] for name in names] == [4, 2, 10, 2]
+    assert {told[name][3] for name in names} == {"EPSG:4553"}
+    assert told["大池"][1:3] == ["categorizedSymbol", True]
+    assert told["大池"][4] == {state: [look.zh, look.colour] for state, look in palette.BLOCKS.items()}
+    assert (
+        told["示范点"][1] == "singleSymbol" and told["小池"][1] == told["渠沟路林"][1] == "categorizedSymbol"
+    )
+    assert "partially supported" not in ran.stderr
