@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands import db, explain, ledger, package, people, sites
+from commands import db, explain, export, ledger, package, people, sites
 from geo.errors import ChigaiError
 from planning.effort import Effort
 from ui.terminal import Lang, Screen, guarded, language, print_counties, print_findings, print_stopped
@@ -352,7 +352,7 @@ def _adopt(folder: Path, home: Path) -> str:
     return name
 
 
-for verbs in (explain, ledger, db, package, people, sites):
+for verbs in (explain, export, ledger, db, package, people, sites):
     verbs.register(app)
 
 

@@ -1,37 +1,21 @@
-"""The verbs of the `chigai` command that look into a finished plan: explain, export."""
+"""The verb of the `chigai` command that looks into a finished plan: explain."""
 
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from geo.errors import ChigaiError
 from ui.terminal import Screen, guarded
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="方案文件夹 · a plan folder")]
 
 
-class Format(StrEnum):
-    """What `chigai export` can write."""
-
-    gpkg = "gpkg"
-    shp = "shp"
-    geojson = "geojson"
-    kml = "kml"
-    dxf = "dxf"
-    txt = "txt"
-    xlsx = "xlsx"
-    cutmap = "cutmap"
-
-
 def register(app: typer.Typer) -> None:
-    """Put these verbs into the command."""
+    """Put this verb into the command."""
     app.command()(explain)
-    app.command()(export)
 
 
 @guarded
@@ -83,43 +67,3 @@ def _lines(screen: Screen, head: tuple[str, str], lines: list[str]) -> None:
 
 def _level(value: float | None, sign: str = "") -> str:
     return "–" if value is None else f"{value:{sign}.2f}"
-
-
-@guarded
-def export(
-    ctx: typer.Context,
-    folder: Folder,
-    fmt: Annotated[
-        Format,
-        typer.Option(
-            "--format",
-            help="格式；txt 为界址点，cutmap 为挖填深度图 · txt: boundary points, cutmap: depths of cut and fill",
-        ),
-    ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="写到哪个文件 · where to")],
-    dem: Annotated[
-        Path | None,
-        typer.Option(help="高程栅格，只用于 cutmap · the elevation raster, for cutmap alone"),
-    ] = None,
-) -> None:
-    """导出方案，不含户名等个人信息。 Export a plan, without names or other personal data."""
-    from geo import export as doors
-    from geo.export import cutmap
-
-    screen: Screen = ctx.obj
-    if fmt is Format.cutmap:
-        if dem is None:
-            raise ChigaiError(
-                "挖填深度图要有高程栅格。",
-                "A map of depths needs the elevation raster.",
-                do_zh="加上 --dem 规划时所用的栅格。",
-                do_en="add --dem with the raster that the plan was made with.",
-            )
-        if not cutmap.write(folder, dem, out):
-            screen.note(
-                "注意：这不是规划时所用的高程栅格。",
-                "Note: this is not the elevation raster that the plan was made with.",
-            )
-    else:
-        doors.export(folder, fmt.value, out)
-    screen.say(f"已导出 {out}", f"Exported to {out}")

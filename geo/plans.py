@@ -92,14 +92,16 @@ def read(folder: Path) -> Plan:
     return Plan(**frames, shares=shares, barriers=barriers, meta=meta)
 
 
-def read_more(folder: Path, name: str, filters: Any = None) -> pd.DataFrame | None:
-    """One of the further tables of a plan folder (filters: as pandas.read_parquet takes them); None where the
-    plan has none of that name. Raises ChigaiError where it cannot be read."""
+def read_more(
+    folder: Path, name: str, filters: Any = None, columns: list[str] | None = None
+) -> pd.DataFrame | None:
+    """One of the further tables of a plan folder (filters, columns: as pandas.read_parquet takes them); None where
+    the plan has none of that name. Raises ChigaiError where it cannot be read."""
     path = Path(folder) / f"{name}.parquet"
     if not path.exists():
         return None
     try:
-        return pd.read_parquet(path, filters=filters)
+        return pd.read_parquet(path, filters=filters, columns=columns)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise _damaged(folder, error) from error
 

@@ -228,6 +228,8 @@ def test_plan_takes_county_where_and_map_for_a_file_of_its_own_kind(tmp_path: Pa
         ("dxf", "x.dxf"),
         ("txt", "x.txt"),
         ("xlsx", "x.xlsx"),
+        ("stakes", "x.zip"),
+        ("sheets", "x.pdf"),
     ],
 )
 def test_export_writes_one_file_of_the_format(plan_folder: Path, tmp_path: Path, fmt: str, name: str) -> None:

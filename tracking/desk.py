@@ -50,6 +50,9 @@ ACTION_OF: dict[str, people.Action] = {
 }  # fmt: skip
 """The right that each kind of event takes; a kind that is not here takes one that nobody has."""
 
+RIGHT_OF_JOB: dict[str, people.Action] = {"check": "plan", "plan": "plan", "export": "export"}
+"""The right that beginning or stopping each kind of job takes."""
+
 
 class Desk:
     """One person at work on one database. home: the data folder, where photos lie."""
@@ -302,15 +305,20 @@ class Desk:
         return files.keep(self.home, content, limit_mb, suffixes)
 
     def start(self, kind: str, request: Mapping[str, Any]) -> str:
-        """As jobs.start: a check, or a plan of checked parcels whose every county the person plans."""
-        self._require_somewhere("plan")
+        """As jobs.start: a check, a plan of checked parcels whose every county the person plans, or an export."""
+        self._require_somewhere(RIGHT_OF_JOB[kind])
         if kind == "plan":
             self.require_checked(str(request["parcels"]))
         return jobs.start(kind, request, self.home)
 
     def stop(self, job_id: str) -> None:
         """As jobs.cancel."""
-        self._require_somewhere("plan")
+        try:
+            right = RIGHT_OF_JOB[jobs.status(job_id, self.home).kind]
+        except ChigaiError:
+            # what is not there says nothing of itself to whoever may not plan
+            right = "plan"
+        self._require_somewhere(right)
         jobs.cancel(job_id, self.home)
 
     def _own(self, frame: pd.DataFrame, action: str) -> pd.DataFrame:

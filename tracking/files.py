@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import unicodedata
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from geo.errors import ChigaiError
+from geo.export.naming import safe_name
 from geo.reading.source import Source
 
 MB = 1_000_000
@@ -32,17 +32,6 @@ class Limits(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CHIGAI_", frozen=True)
 
     upload_mb: float = 50
-
-
-def safe_name(name: str) -> str:
-    """A file name without folders, control characters or leading dots, at most 120 bytes long."""
-    name = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
-    name = re.sub(r"[^\w.\-()（） ]", "_", name).strip(" .") or "file"
-    stem, dot, suffix = name.rpartition(".")
-    if not dot or len(suffix.encode()) > 10:
-        stem, dot, suffix = name, "", ""
-    stem = stem.encode()[: 120 - len((dot + suffix).encode())].decode("utf-8", "ignore")
-    return f"{stem}{dot}{suffix}".strip(" .")
 
 
 def keep(

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from pyproj import CRS
 
+from geo import looks
 from geo.export import qgis
 from geo.export.qgis import Field, Group, Layer, Look, Relation
+from geo.looks import BARRIER_MM
 from tracking.rules import STATE_ZH, STATES, ZH
 
 GEOPACKAGE = "blocks.gpkg"
@@ -24,12 +26,7 @@ STATE_COLOURS = {
 }  # fmt: skip
 """Fill and pattern of each state: the colours that they have on the screen, too (ui.palette.WORK)."""
 KIND_COLOURS = {"started": "#F2DC3D", "progress": "#CC79A7", "finished": "#0072B2"}
-BARRIERS = {
-    "main_canal": ("干渠", "#003F6B", 1.4), "branch_canal": ("支渠", "#14588C", 1.1),
-    "lateral_canal": ("斗渠", "#3A7CB8", 0.8), "field_canal": ("农渠", "#6FA3D2", 0.6),
-    "ditch": ("毛渠", "#9CC3E4", 0.5), "drain": ("排水沟", "#6B7FA3", 0.6), "road": ("道路", "#5C5248", 1.0),
-    "shelterbelt": ("林带", "#2E6B4F", 1.0), "village": ("村庄", "#8A6F5A", 0.6), "other": ("其他", "#777777", 0.5),
-}  # fmt: skip
+BARRIERS = {kind: (look.zh, look.colour, BARRIER_MM[kind]) for kind, look in looks.BARRIERS.items()}
 """Name, colour and width (mm) of what lies between parcels."""
 CLOCK = "yyyy-MM-dd HH:mm:ss"
 NOW = f"format_date(now(), '{CLOCK}')"

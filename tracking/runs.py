@@ -1,4 +1,4 @@
-"""What the jobs do: check an upload, make a plan. Everything is made in the job's folder and moved when whole."""
+"""What the jobs do: check an upload, make a plan, write an export. Everything is made in the job's folder and moved when whole."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from geo import checking
+from geo import checking, plans
 from planning import pipeline
 from planning.effort import Effort
 from planning.inputs import Request, read_and_check
-from tracking import files
+from tracking import exports, files
 from tracking.jobs import Progress, Work
 
 
@@ -79,4 +79,18 @@ def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -
     return files.put_in_place(made, home / "plans" / job_id)
 
 
-KINDS: dict[str, Work] = {"check": check, "plan": plan}
+def export(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """Write a plan's export. request: plan (its id) and what `exports.Wanted.as_json` says; never with households."""
+    wanted = exports.Wanted.of_json(request, lambda done: progress("export", 0.99 * done))
+    if wanted.private:
+        raise ValueError("what tells of households is not prepared by a job")
+    folder = home / "plans" / request["plan"]
+    made = home / "jobs" / job_id / "out" / job_id
+    made.mkdir(parents=True)
+    names = {c["county"]: (c["name_zh"], c["name_en"]) for c in plans.read_meta(folder).get("counties", [])}
+    exports.write(folder, wanted, made / exports.file_name(folder.name, wanted, names))
+    progress("export", 0.99)
+    return exports.keep(home, job_id, request, made)
+
+
+KINDS: dict[str, Work] = {"check": check, "plan": plan, "export": export}

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from geo import export
 from planning.parameters import Switch
 from tracking import figures
-from ui import maps, numbers, parts, plan_answer, plan_bars, plan_block, plan_form, plan_sites, progress, safe
+from ui import (
+    maps,
+    numbers,
+    parts,
+    plan_answer,
+    plan_bars,
+    plan_block,
+    plan_export,
+    plan_form,
+    plan_sites,
+    progress,
+    safe,
+)
 from ui.parts import Column
 
 MAP_HEIGHT = 560
 VIEWS: tuple[maps.View, ...] = ("before_after", "after", "before")
-# format of geo.export → suffix of the file that is handed out
-FORMATS = {
-    "gpkg": "gpkg",
-    "shp": "zip",
-    "geojson": "geojson",
-    "kml": "kml",
-    "dxf": "dxf",
-    "txt": "txt",
-    "xlsx": "xlsx",
-}
 
 
 def page(ctx: parts.Context) -> None:
@@ -99,8 +99,7 @@ def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
     parts.heading(t("plan.by_county"))
     _by_county(ctx, meta)
     if ctx.desk.may("export"):
-        parts.heading(t("plan.take"), t("plan.take_note"))
-        _download(ctx, folder)
+        plan_export.show(ctx, folder, meta)
     with st.expander(t("plan.how")):
         _how(ctx, meta)
     with st.expander(t("plan.earlier", n=len(metas))):
@@ -191,33 +190,6 @@ def _by_county(ctx: parts.Context, meta: dict[str, Any]) -> None:
 
     rows = [row(c.get(f"name_{lang}") or c["county"], c) for c in meta["counties"]]
     parts.table(columns, [*rows, row(t("plan.all"), meta["totals"])], last_is_sum=True)
-
-
-def _download(ctx: parts.Context, folder: Path) -> None:
-    t = ctx.t
-    left, right = st.columns([3, 1], vertical_alignment="bottom")
-    with left:
-        fmt = parts.option(
-            t("plan.format"), list(FORMATS), format_func=lambda f: t(f"format.{f}"), key="format"
-        ) or next(iter(FORMATS))
-    with right:
-        st.download_button(
-            t("plan.download"),
-            data=lambda: _exported(ctx, folder, fmt),
-            file_name=f"{folder.name}.{FORMATS[fmt]}",
-            on_click="ignore",
-            key="download",
-            width="stretch",
-        )
-
-
-def _exported(ctx: parts.Context, folder: Path, fmt: str) -> bytes:
-    """The plan in one format, made when it is asked for, and put down as taken out."""
-    ctx.desk.exported(f"plan {folder.name}", detail=fmt)
-    with tempfile.TemporaryDirectory() as place:
-        out = Path(place) / f"{folder.name}.{FORMATS[fmt]}"
-        export.export(folder, fmt, out)
-        return out.read_bytes()
 
 
 def _how(ctx: parts.Context, meta: dict[str, Any]) -> None:

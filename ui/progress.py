@@ -13,8 +13,9 @@ from ui import numbers, parts, safe
 STAGES = {
     "check": ("read", "check", "write"),
     "plan": ("read", "check", "neighbours", "levels", "blocks", "outlines", "sites", "write"),
+    "export": ("export",),
 }
-RESULT = {"check": "data", "plan": "plan"}
+RESULT = {"check": "data", "plan": "plan", "export": "export"}
 """The choice (`parts.choose`) that shows what a kind of job makes."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ui import text_field, text_ledger, text_people, text_plan, text_targets
+from ui import text_export, text_field, text_ledger, text_people, text_plan, text_targets
 
 LANGUAGES = ("zh", "en")
 
@@ -292,16 +292,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "plan.cut_m3": ("挖方（m³）", "Cut (m³)"),
     "plan.cost_column": ("费用（万元）", "Cost (k yuan)"),
     "plan.all": ("合计", "Together"),
-    "plan.take": ("导出方案", "Export the plan"),
-    "plan.take_note": ("不含户名和个人信息，地块编号已换成随机编号。", "Without names or personal data; parcel ids are replaced by random ones."),
-    "plan.format": ("格式", "Format"),
-    "plan.download": ("下载", "Download"),
     "format.gpkg": ("GeoPackage", "GeoPackage"),
-    "format.shp": ("Shapefile（zip）", "Shapefile (zip)"),
-    "format.geojson": ("GeoJSON", "GeoJSON"),
-    "format.kml": ("KML（奥维、Google Earth）", "KML (Google Earth)"),
-    "format.dxf": ("DXF（CAD）", "DXF (CAD)"),
-    "format.txt": ("界址点 TXT", "Boundary points, TXT"),
     "format.xlsx": ("Excel", "Excel"),
     "format.csv": ("CSV", "CSV"),
     "plan.how": ("这个方案怎样算出来的", "How this plan was made"),
@@ -319,7 +310,7 @@ TEXTS: dict[str, tuple[str, str]] = {
 # fmt: on
 TEXTS |= text_targets.TEXTS
 TEXTS |= text_people.TEXTS
-TEXTS |= text_field.TEXTS | text_ledger.TEXTS | text_plan.TEXTS
+TEXTS |= text_field.TEXTS | text_ledger.TEXTS | text_plan.TEXTS | text_export.TEXTS
 
 
 @dataclass(frozen=True)

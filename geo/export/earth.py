@@ -1,4 +1,4 @@
-"""Blocks and sites as KML, for viewers of the whole earth; WGS84, whatever shift their own basemap has."""
+"""Blocks and sites as KML, for viewers of the whole earth; in degrees of WGS84, or GCJ-02 where that is asked for."""
 
 from __future__ import annotations
 
@@ -7,20 +7,34 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 
+from geo import looks
 from geo.crs import transform
-from geo.export.public import COLUMNS, STATES, Outgoing, Ring, block_states, rings
+from geo.export.map_layers import SITE_COLOUR
+from geo.export.options import Datum, Options
+from geo.export.public import COLUMNS, Outgoing, Ring, rings
+from geo.gcj02 import wgs84_to_gcj02
 
 WGS84 = 4326
 DECIMALS = 8
 """Of a degree: a millimetre."""
 
-COLOURS = {
-    "site": "#0072B2", "site_small": "#56B4E9", "spare": "#A9B0B5", "below": "#E69F00", "outline": "#CC79A7",
-}  # fmt: skip
-"""The colours of the screen (ui.palette), as far as KML needs them."""
+DATUMS: dict[Datum, tuple[str, str]] = {
+    "wgs84": (
+        "坐标 WGS84，未偏移：Google Earth 直接打开；奥维请用火星坐标的一份",
+        "WGS84 coordinates as surveyed: for Google Earth; OviMap wants the GCJ-02 file",
+    ),
+    "gcj02": (
+        "坐标 GCJ-02（火星坐标，比测量坐标偏几百米）：只供奥维、高德等国内地图，不得用于放样",
+        "GCJ-02 coordinates, some hundred metres off: for Chinese web maps alone, not for setting out",
+    ),
+}
+"""What the degrees are in, said inside the file, in Chinese and English."""
+
+COLOURS = {**{state: look.colour for state, look in looks.BLOCKS.items()}, "outline": SITE_COLOUR}
 
 _WORDLESS = str.maketrans(
     {"<": "＜", ">": "＞", "&": "＆", **{chr(c): " " for c in (*range(32), 0xFFFE, 0xFFFF)}}
@@ -28,19 +42,20 @@ _WORDLESS = str.maketrans(
 """A viewer shows values as HTML: markup in a name is taken apart here, not only escaped."""
 
 
-def write(out: Outgoing, path: Path) -> None:
+def write(out: Outgoing, path: Path, options: Options) -> None:
     """Write two folders, blocks (styled by state) and sites, UTF-8."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines(out))
+        file.writelines(f"{line}\n" for line in lines(out, options.datum))
 
 
-def lines(out: Outgoing) -> Iterator[str]:
-    """The document line by line."""
+def lines(out: Outgoing, datum: Datum = "wgs84") -> Iterator[str]:
+    """The document line by line. datum: of its degrees; the document says which."""
     yield '<?xml version="1.0" encoding="UTF-8"?>'
     yield '<kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
     zh, en = out.about()
-    yield f"<name>{_text(zh)}</name>"
-    yield f"<description>{_text(f'{zh}；坐标 WGS84，未做 GCJ-02 偏移。 {en}; WGS84 coordinates.')}</description>"
+    told_zh, told_en = DATUMS[datum]
+    yield f"<name>{_text(zh)}{'（GCJ-02）' if datum == 'gcj02' else ''}</name>"
+    yield f"<description>{_text(f'{zh}；{told_zh}。 {en}; {told_en}.')}</description>"
     for state, colour in COLOURS.items():
         red, green, blue = colour[1:3], colour[3:5], colour[5:7]
         fill = "00" if state == "outline" else "80"
@@ -48,9 +63,9 @@ def lines(out: Outgoing) -> Iterator[str]:
             f'<Style id="{state}"><LineStyle><color>ff{blue}{green}{red}</color><width>1.5</width></LineStyle>'
             f"<PolyStyle><color>{fill}{blue}{green}{red}</color></PolyStyle></Style>"
         )
-    states = block_states(out.blocks, out.sites)
+    states = out.blocks["state"].tolist()
     named = out.blocks.assign(
-        state=[STATES[s][0] for s in states],
+        state=[looks.BLOCKS[s].zh for s in states],
         county=[out.names.get(c, (c,))[0] for c in out.blocks["county"]],
     )
     shown = [
@@ -64,7 +79,7 @@ def lines(out: Outgoing) -> Iterator[str]:
         "cut_m3",
         "cost_yuan",
     ]
-    yield from _folder("大池 blocks", named, "block_id", shown, list(states))
+    yield from _folder("大池 blocks", named, "block_id", shown, states, datum)
     sites = out.sites.assign(county=[out.names.get(c, (c,))[0] for c in out.sites["county"]])
     yield from _folder(
         "示范点 sites",
@@ -72,20 +87,23 @@ def lines(out: Outgoing) -> Iterator[str]:
         "site_id",
         ["county", "irrigation_district", "area_mu", "n_blocks"],
         ["outline"] * len(sites),
+        datum,
     )
     yield "</Document></kml>"
 
 
 def _folder(
-    title: str, frame: gpd.GeoDataFrame, key: str, shown: list[str], styles: list[str]
+    title: str, frame: gpd.GeoDataFrame, key: str, shown: list[str], styles: list[str], datum: Datum
 ) -> Iterator[str]:
     shapes = transform(frame, WGS84).geometry.to_numpy()
+    if datum == "gcj02":
+        shapes = shapely.transform(shapes, lambda at: np.column_stack(wgs84_to_gcj02(*at.T)))
     parts, owner = shapely.get_parts(shapes, return_index=True)
     polygons: list[list[str]] = [[] for _ in range(len(frame))]
     # KML wants the outer ring counter-clockwise
     for i, own in enumerate(rings(parts, DECIMALS)):
         polygons[owner[i]].append(_polygon(own))
-    titles = [COLUMNS[c].zh if c in COLUMNS else "状态" for c in shown]
+    titles = [COLUMNS[c].zh for c in shown]
     titles = ["县（市、区）" if c == "county" else t for c, t in zip(shown, titles, strict=True)]
     columns = [[_value(v) for v in frame[c]] for c in shown]
     yield f"<Folder><name>{_text(title)}</name>"

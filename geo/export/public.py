@@ -1,9 +1,11 @@
-"""What may leave the house: a plan's tables without persons, and what each column is called."""
+"""What may leave the house: a plan's tables without persons."""
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import geopandas as gpd
@@ -13,67 +15,15 @@ import shapely
 from numpy.typing import NDArray
 
 from geo.checking.findings import KINDS, summarise
+from geo.errors import ChigaiError
+from geo.export.selection import Selection, Shapes, inside, near
+from geo.export.words import COLUMNS, FEWEST, OTHER, READING, REASONS, Column
 from geo.plans import Plan
 
-FEWEST = 3
-"""A count of households below this is not shown: it would point at one of them."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column's name in a shapefile (10 characters at most) and in words, with its unit."""
-
-    short: str
-    zh: str
-    en: str
-
-
-COLUMNS: dict[str, Column] = {
-    "block_id": Column("BLOCK_ID", "大池编号", "block"),
-    "site_id": Column("SITE_ID", "示范点编号", "site"),
-    "parcel_id": Column("PARCEL_ID", "小池编号", "parcel"),
-    "county": Column("COUNTY", "县（市、区）代码", "county (adcode)"),
-    "township": Column("TOWNSHIP", "乡镇", "township"),
-    "village": Column("VILLAGE", "村", "village"),
-    "irrigation_district": Column("IRR_DIST", "灌区", "irrigation district"),
-    "field_unit": Column("FIELD_UNIT", "条田单元", "field unit"),
-    "area_mu": Column("AREA_MU", "面积（亩）", "area, mu"),
-    "parcels_mu": Column("PARC_MU", "小池面积合计（亩）", "sum of the parcels, mu"),
-    "declared_mu": Column("DECL_MU", "登记面积（亩）", "declared area, mu"),
-    "n_parcels": Column("N_PARCELS", "小池数", "number of parcels"),
-    "n_operators": Column(
-        "N_OPER",
-        f"经营户数（少于{FEWEST}户不公开）",
-        f"number of operators (fewer than {FEWEST} are not shown)",
-    ),
-    "n_blocks": Column("N_BLOCKS", "大池数", "number of blocks"),
-    "meets_minimum": Column("MEETS_MIN", "达到面积下限（1是，0否）", "meets the minimum (1 yes, 0 no)"),
-    "elevation_m": Column("ELEV_M", "田面高程（m）", "elevation, m"),
-    "elevation_min_m": Column("ELEV_MIN_M", "最低田面高程（m）", "lowest parcel, m"),
-    "elevation_max_m": Column("ELEV_MAX_M", "最高田面高程（m）", "highest parcel, m"),
-    "design_level_m": Column("LEVEL_M", "设计高程（m）", "design level, m"),
-    "cut_m3": Column("CUT_M3", "挖方（m³）", "cut, m³"),
-    "fill_m3": Column("FILL_M3", "填方（m³）", "fill, m³"),
-    "haul_m3m": Column("HAUL_M3M", "运量（m³·m）", "haul, m³·m"),
-    "ridge_removed_m": Column("RIDGE_M", "拆除田埂（m）", "ridge removed, m"),
-    "gained_mu": Column("GAINED_MU", "新增插秧面积（亩）", "planted area gained, mu"),
-    "rectangularity": Column("RECTANG", "矩形度（0–1）", "rectangularity, 0–1"),
-    "has_inlet": Column(
-        "HAS_INLET", "临渠（1是，0否，空：资料没有）", "side on a canal (1 yes, 0 no, empty: no data)"
-    ),
-    "has_outlet": Column(
-        "HAS_OUTLET",
-        "临沟（1是，0否，空：资料没有）",
-        "side on a drain or ditch (1 yes, 0 no, empty: no data)",
-    ),
-    "has_access": Column(
-        "HAS_ACCESS", "临路（1是，0否，空：资料没有）", "side on a road (1 yes, 0 no, empty: no data)"
-    ),
-    "cost_yuan": Column("COST_YUAN", "费用（元）", "cost, yuan"),
-    "benefit_yuan_per_year": Column("BENEF_YEAR", "年效益（元）", "benefit a year, yuan"),
-    "priority": Column("PRIORITY", "优先类别", "priority"),
-    "reason": Column("REASON", "未连片原因", "why it is in no compliant block"),
-}
+__all__ = [
+    "BLOCK_COLUMNS", "COLUMNS", "FEWEST", "OTHER", "PARCEL_COLUMNS", "READING", "REASONS", "SITE_COLUMNS", "Column",
+    "Outgoing", "Ring", "block_states", "no_blocks", "outgoing", "random_ids", "rings", "with_sides",
+]  # fmt: skip
 
 BLOCK_COLUMNS = (
     "block_id", "county", "irrigation_district", "site_id", "field_unit", "area_mu", "parcels_mu",
@@ -90,53 +40,6 @@ PARCEL_COLUMNS = (
 )  # fmt: skip
 INTERNAL_PARCEL_COLUMNS = (*PARCEL_COLUMNS, "field_unit", "declared_mu", "priority")
 
-OTHER = "other"
-"""In public, a household's refusal and a parcel left over for other causes are not told apart."""
-
-REASONS: dict[str, tuple[str, str]] = {
-    "isolated": ("孤立，没有可合并的相邻小池", "no neighbour to join"),
-    "elevation": ("高差超限", "elevation step too large"),
-    "consent": ("农户未同意", "consent refused"),
-    "barrier": ("被渠、沟、路、林带隔开", "cut off by a canal, ditch, road or shelterbelt"),
-    "too_small_together": ("合并后仍不足下限", "too small even together"),
-    "left_over": ("邻池另有更优组合", "its neighbours serve better elsewhere"),
-    OTHER: ("其他", "other"),
-}
-
-READING: dict[str, tuple[str, str]] = {
-    "encoding_wrong": ("文字编码标注有误，已更正", "the encoding was labelled wrong"),
-    "encoding_assumed": ("文字编码按内容判定", "the encoding was told by the text"),
-    "declared_not_used": ("登记面积不可信，未用", "declared areas were not used"),
-    "axes_swapped": ("东、北坐标写反，已对调", "eastings and northings were exchanged"),
-    "crs_assumed": ("坐标系按数值判定", "the coordinate system was told by the numbers"),
-    "crs_contradicted": ("坐标系标注与数值不符", "the coordinate system was labelled wrong"),
-    "crs_overridden": ("坐标系由用户指定", "the coordinate system was given"),
-    "datum_shifted": ("由旧坐标系转换", "transformed from an older datum"),
-    "zone_number": ("带号标注与数值不符", "the zone number was labelled wrong"),
-    "zones_joined": ("跨带数据已统一", "several zones were brought into one"),
-    "ids_made": ("没有编号，已按行号编号", "ids were made of the row numbers"),
-    "layer_chosen": ("文件有多个图层，已选其一", "one layer of several was taken"),
-    "personal_dropped": ("个人信息列未读入", "personal columns were not read"),
-    "not_paddy": ("不是水田的图斑，未读入", "parcels of other use were not read"),
-    "barrier_kind_unknown": ("渠路类别无法识别", "kind of barrier not understood"),
-    "consent_unclear": ("意愿的写法无法识别", "consent not understood"),
-    "county_unclear": ("县（市、区）代码无法识别", "county not understood"),
-    "county_unknown": ("县（市、区）不在本方案内，未参加规划", "of no county of this programme: not planned"),
-    "too_many_vertices": ("顶点过多，未读入", "too many vertices"),
-    "unreadable_geometry": ("图形已损坏，未读入", "the geometry is spoilt and was not read"),
-    "ring_not_closed": ("边界线没有闭合，已闭合", "the outline was not closed: closed"),
-    "arcs_straightened": (
-        "边界含圆弧，已化为短直线",
-        "arcs in the outline: turned into short straight sides",
-    ),
-    "rows_deleted": ("已标记删除的行，未读入", "rows marked as deleted were not read"),
-    "barrier_left_out": (
-        "渠路没有图形或不是线、面，未使用",
-        "barriers without line or polygon were not used",
-    ),
-}
-"""Kinds of finding that reading writes → titles; an unknown kind is shown by its name."""
-
 PUBLIC_LABEL = ("公开版，不含农户信息", "Public: no household data")
 INTERNAL_LABEL = ("内部资料，不得公开", "Internal: not for publication")
 
@@ -145,8 +48,11 @@ INTERNAL_LABEL = ("内部资料，不得公开", "Internal: not for publication"
 class Outgoing:
     """A plan's tables as they may be handed out; geometry in the plan's CRS.
 
+    blocks have `state` (see block_states), parcels `number`, their place inside their block (see numbers).
     checks: kind, severity, action, count, area_mu, zh, en. names: county adcode → (zh, en).
-    hauls, works: the tables of those names where they were asked for and the plan has them, parcels named as here.
+    hauls, works: the tables of those names where they were asked for and the plan has them, parcels named as here,
+    and by their numbers in from_number, to_number.
+    straightened: blocks whose sides were made straight. selection: what of the plan this is; around: shapes of parcels near it that are not in it.
     """
 
     blocks: gpd.GeoDataFrame
@@ -157,6 +63,10 @@ class Outgoing:
     internal: bool
     hauls: pd.DataFrame | None = None
     works: pd.DataFrame | None = None
+    barriers: gpd.GeoDataFrame | None = None
+    straightened: frozenset[str] = frozenset()
+    selection: Selection = field(default_factory=Selection)
+    around: Shapes = field(default_factory=lambda: np.empty(0, object))
 
     @property
     def label(self) -> tuple[str, str]:
@@ -180,24 +90,68 @@ class Outgoing:
         """One line that says what this is and where from, in Chinese and English."""
         programme = self.meta.get("programme", {})
         made = str(self.meta.get("created", ""))[:10]
+        part = self.selection.told(self.names)
         return tuple(  # type: ignore[return-value]
-            " · ".join(p for p in (label, programme.get(key, ""), self.meta.get("id", ""), made) if p)
-            for label, key in zip(self.label, ("name_zh", "name_en"), strict=True)
+            " · ".join(p for p in (label, programme.get(key, ""), self.meta.get("id", ""), made, which) if p)
+            for label, key, which in zip(self.label, ("name_zh", "name_en"), part, strict=True)
         )
 
+    def by_site(self) -> Iterator[tuple[str, Outgoing]]:
+        """The blocks of each site, and of each county those of no site, apart; by name, in order.
 
-def outgoing(plan: Plan, internal: bool = False) -> Outgoing:
+        Each part with its parcels, what lies around it, and nothing of parcels in no block. Sites' names are
+        their ids, the rest of a county goes by its adcode.
+        """
+        blocks, parcels = self.blocks, self.parcels
+        part_of_block = blocks["site_id"].astype(object).where(blocks["site_id"].notna(), blocks["county"])
+        part_of_parcel = parcels["block_id"].map(dict(zip(blocks["block_id"], part_of_block, strict=True)))
+        rows = parcels.groupby(part_of_parcel.to_numpy(object)).indices
+        shapes = parcels.geometry.to_numpy()
+        bounds = shapely.bounds(shapes)
+        around_bounds = shapely.bounds(self.around).reshape(-1, 4)
+        for name, at in sorted(blocks.groupby(part_of_block.to_numpy(object)).indices.items()):
+            own = blocks.iloc[at]
+            mine = rows.get(name, np.empty(0, np.intp))
+            near_by = inside(bounds, own.total_bounds)
+            near_by[mine] = False
+            around = np.concatenate([shapes[near_by], self.around[inside(around_bounds, own.total_bounds)]])
+            ids = own["block_id"]
+            yield (
+                str(name),
+                dataclasses.replace(
+                    self,
+                    blocks=own.reset_index(drop=True),
+                    sites=self.sites[self.sites["site_id"] == name].reset_index(drop=True),
+                    parcels=parcels.iloc[mine].reset_index(drop=True),
+                    hauls=None if self.hauls is None else self.hauls[self.hauls["block_id"].isin(ids)],
+                    works=None if self.works is None else self.works[self.works["block_id"].isin(ids)],
+                    barriers=near(self.barriers, own.total_bounds),
+                    around=around,
+                ),
+            )
+
+
+def outgoing(
+    plan: Plan, internal: bool = False, selection: Selection | None = None, around: Shapes | None = None
+) -> Outgoing:
     """The plan's tables without operators, consent, shares and persons' counts.
 
     internal: keep the parcels' own ids, full reasons and counts (still no operator and no consent column).
     Otherwise parcel ids are random (the same through the whole export), the rows of parcels stand in the
     order of these, refusals are not told from other reasons and few operators are not counted.
+    selection, around: what `geo.export.selection.chosen` cut the plan down to.
     """
     blocks = _chosen(with_sides(plan.blocks), BLOCK_COLUMNS)
     operators = blocks["n_operators"].astype("Int64")
     blocks["n_operators"] = operators if internal else operators.mask(operators < FEWEST)
+    blocks.insert(4, "state", pd.Series(block_states(blocks, plan.sites), index=blocks.index, dtype="str"))
     parcels = _chosen(plan.parcels, INTERNAL_PARCEL_COLUMNS if internal else PARCEL_COLUMNS)
+    parcels.insert(parcels.columns.get_loc("block_id") + 1, "number", numbers(parcels))
     hauls = plan.more.get("hauls")
+    if hauls is not None:
+        place = parcels.set_index("parcel_id")["number"]
+        named = {f"{end}_number": hauls[f"{end}_parcel"].map(place) for end in ("from", "to")}
+        hauls = hauls.assign(**named).reset_index(drop=True)
     if not internal:
         own = parcels["parcel_id"]
         parcels["parcel_id"] = random_ids(len(parcels))
@@ -209,8 +163,36 @@ def outgoing(plan: Plan, internal: bool = False) -> Outgoing:
         )
         parcels = parcels.sort_values("parcel_id", ignore_index=True)
     sites = _chosen(plan.sites, SITE_COLUMNS)
-    checks = _checks(plan.findings)
-    return Outgoing(blocks, sites, parcels, checks, plan.meta, internal, hauls, plan.more.get("works"))
+    straight = plan.more["straight"]["block_id"] if "straight" in plan.more else ()
+    return Outgoing(
+        blocks, sites, parcels, _checks(plan.findings), plan.meta, internal, hauls, plan.more.get("works"),
+        plan.barriers, frozenset(straight), selection or Selection(), np.empty(0, object) if around is None else around,
+    )  # fmt: skip
+
+
+def numbers(parcels: gpd.GeoDataFrame) -> pd.Series:
+    """The number of each parcel inside its block, from 1, north-west first; null in no block. Int32[n].
+
+    It comes of the shapes alone, so that it is the same in every export and tells nothing of the register.
+    """
+    x, y = shapely.get_coordinates(shapely.centroid(parcels.geometry.to_numpy())).T
+    block = parcels["block_id"].to_numpy(object)
+    order = pd.DataFrame({"block": block, "from_north_west": x - y, "x": x}).sort_values(
+        ["block", "from_north_west", "x"], kind="stable"
+    )
+    place = order.groupby("block").cumcount() + 1
+    inside = parcels["block_id"].notna().to_numpy()
+    return place.reindex(range(len(parcels))).where(inside).astype("Int32").set_axis(parcels.index)
+
+
+def no_blocks() -> ChigaiError:
+    """What is said where a format is made of blocks and there are none."""
+    return ChigaiError(
+        "所选范围内没有大池。",
+        "There is no block in what was chosen.",
+        do_zh="换一个县（市、区）、示范点或村，或导出整个方案。",
+        do_en="choose another county, site or village, or export the whole plan.",
+    )
 
 
 def with_sides(blocks: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -258,14 +240,6 @@ def block_states(blocks: gpd.GeoDataFrame, sites: gpd.GeoDataFrame) -> NDArray[n
     in_any = blocks["site_id"].notna().to_numpy(bool)
     states = np.select([~compliant, in_large, in_any], ["below", "site", "site_small"], "spare")
     return states.astype(object)
-
-
-STATES: dict[str, tuple[str, str]] = {
-    "site": ("达标，示范点达到下限", "meets the minimum, in a site large enough"),
-    "site_small": ("达标，示范点不够大", "meets the minimum, site too small"),
-    "spare": ("达标，未选入示范点", "meets the minimum, not chosen for a site"),
-    "below": ("未达单池下限", "below the block minimum"),
-}
 
 
 @dataclass(frozen=True)

@@ -1,101 +1,117 @@
-"""GeoPackage, shapefile and GeoJSON of what may leave the house."""
+"""GeoPackage and GeoJSON of what may leave the house."""
 
 from __future__ import annotations
 
-import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
+import geopandas as gpd
+import numpy as np
+import pandas as pd
 import pyogrio
+import shapely
 
 from geo.crs import transform
 from geo.errors import ChigaiError
-from geo.export.public import COLUMNS, Outgoing, block_states
+from geo.export import map_layers
+from geo.export.options import Options
+from geo.export.public import Outgoing
+from geo.export.qgis_style import Layer, style
 
 TYPES = {"blocks": "Polygon", "sites": "MultiPolygon", "parcels": "Polygon"}
 WGS84 = 4326
 
 
-def write_gpkg(out: Outgoing, path: Path) -> None:
-    """Layers blocks, sites and parcels, in the plan's coordinates and with the names of DESIGN §4."""
+def write_gpkg(out: Outgoing, path: Path, options: Options) -> None:
+    """Layers 大池, 示范点, 小池 and the barriers, in the plan's coordinates, with the column names of DESIGN §4.
+
+    Each has its style in the table layer_styles, where QGIS looks for it by itself.
+    """
     zh, en = out.about()
-    for name, frame in out.layers.items():
-        pyogrio.write_dataframe(
-            frame,
-            path,
-            layer=name,
-            driver="GPKG",
-            geometry_type=TYPES[name],
-            append=path.exists(),
-            layer_options={"DESCRIPTION": f"{zh} | {en}"},
-            use_arrow=False,
-        )
-        counted(path, name, len(frame))
+    styles: list[tuple[Layer, str]] = []
+    made = {
+        "blocks": map_layers.blocks(out.blocks, out.names),
+        "sites": map_layers.sites(out.sites, out.names),
+        "parcels": map_layers.parcels(out.parcels, out.names),
+    }
+    for at, (name, frame) in enumerate(out.layers.items(), 1):
+        _layer(path, made[name].table, frame, TYPES[name], f"{zh} | {en}")
+        styles.append((made[name], "geom"))
+        options.progress(at / 5)
+    for areas, frame in _barriers(out.barriers):
+        layer = map_layers.barriers(frame, areas)
+        _layer(path, layer.table, frame, "MultiPolygon" if areas else "MultiLineString", f"{zh} | {en}")
+        styles.append((layer, "geom"))
+    pyogrio.write_dataframe(
+        _styles(styles), path, layer="layer_styles", driver="GPKG", append=True, layer_options={"FID": "id"}
+    )
+    counted(path, "layer_styles", len(styles))
 
 
-def write_geojson(out: Outgoing, path: Path) -> None:
+def _layer(path: Path, table: str, frame: gpd.GeoDataFrame, kind: str, about: str) -> None:
+    pyogrio.write_dataframe(
+        frame,
+        path,
+        layer=table,
+        driver="GPKG",
+        geometry_type=kind,
+        append=path.exists(),
+        # older programs take it without a warning
+        dataset_options={} if path.exists() else {"VERSION": "1.2"},
+        layer_options={"DESCRIPTION": about},
+        use_arrow=False,
+    )
+    counted(path, table, len(frame))
+
+
+def _barriers(barriers: gpd.GeoDataFrame | None) -> list[tuple[bool, gpd.GeoDataFrame]]:
+    """The barriers drawn as lines and those drawn as areas, where there are any; whether they are areas."""
+    if barriers is None or barriers.empty:
+        return []
+    flat = barriers.explode(index_parts=False)
+    dimension = shapely.get_dimensions(flat.geometry.to_numpy())
+    found = []
+    for areas, many in ((False, shapely.multilinestrings), (True, shapely.multipolygons)):
+        own = flat[dimension == (2 if areas else 1)].reset_index(drop=True)
+        if len(own):
+            shapes = many(own.geometry.to_numpy(), indices=np.arange(len(own)))
+            found.append((areas, own.set_geometry(gpd.GeoSeries(shapes, crs=own.crs))))
+    return found
+
+
+def _styles(layers: list[tuple[Layer, str]]) -> pd.DataFrame:
+    """The table in which QGIS keeps styles inside a GeoPackage, one a layer and each the one to begin with."""
+    now = pd.Timestamp(datetime.now(UTC).replace(tzinfo=None)).floor("ms")
+    return pd.DataFrame(
+        {
+            "f_table_catalog": "",
+            "f_table_schema": "",
+            "f_table_name": [layer.table for layer, _ in layers],
+            "f_geometry_column": [column for _, column in layers],
+            "styleName": [layer.title for layer, _ in layers],
+            "styleQML": [style(layer) for layer, _ in layers],
+            "styleSLD": "",
+            "useAsDefault": [True] * len(layers),
+            "description": "chigai",
+            "owner": "",
+            "ui": "",
+            "update_time": now,
+        }
+    )
+
+
+def write_geojson(out: Outgoing, path: Path, options: Options) -> None:
     """The blocks in longitude and latitude (WGS84) as RFC 7946 wants them, each with its state."""
     zh, en = out.about()
-    blocks = out.blocks.assign(state=block_states(out.blocks, out.sites)).astype({"state": "str"})
     pyogrio.write_dataframe(
-        transform(blocks, WGS84),
+        transform(out.blocks, WGS84),
         path,
         layer="blocks",
         driver="GeoJSON",
         geometry_type="Polygon",
         layer_options={"RFC7946": "YES", "DESCRIPTION": f"{zh} | {en}"},
     )
-    counted(path, "blocks", len(blocks))
-
-
-def write_shp(out: Outgoing, path: Path) -> None:
-    """A set of three shapefiles beside `path`, or in one archive where `path` ends with .zip.
-
-    UTF-8, said so in .cpg. The set: <stem>.shp holds the blocks, <stem>_sites and <stem>_parcels the rest,
-    <stem>_fields.txt says what the short names mean; in the archive blocks, sites, parcels and fields.txt.
-    """
-    if path.suffix.lower() == ".zip":
-        folder = path.with_name("shp")
-        folder.mkdir()
-        files = _shapefiles(out, {n: folder / f"{n}.shp" for n in out.layers}, folder / "fields.txt")
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in files:
-                archive.write(file, file.name)
-        return
-    stem = path.stem
-    named = {
-        "blocks": path.with_name(f"{stem}.shp"),
-        "sites": path.with_name(f"{stem}_sites.shp"),
-        "parcels": path.with_name(f"{stem}_parcels.shp"),
-    }
-    _shapefiles(out, named, path.with_name(f"{stem}_fields.txt"))
-
-
-def _shapefiles(out: Outgoing, paths: dict[str, Path], fields: Path) -> list[Path]:
-    """Write the three shapefiles and the description of their fields; the files made."""
-    made: list[Path] = []
-    for name, frame in out.layers.items():
-        short = {c: COLUMNS[c].short for c in frame.columns if c in COLUMNS}
-        flags = {c: "int32" for c in frame.columns if frame[c].dtype == bool}
-        flags |= {c: "Int32" for c in frame.columns if frame[c].dtype == "boolean"}
-        pyogrio.write_dataframe(
-            frame.astype(flags).rename(columns=short),
-            paths[name],
-            driver="ESRI Shapefile",
-            encoding="UTF-8",
-            geometry_type=TYPES[name],
-        )
-        counted(paths[name], None, len(frame))
-        made += sorted(paths[name].parent.glob(f"{paths[name].stem}.*"))
-    text = [*out.about(), ""]
-    for name, frame in out.layers.items():
-        text += [paths[name].name]
-        text += [
-            f"{COLUMNS[c].short}\t{COLUMNS[c].zh}\t{COLUMNS[c].en}" for c in frame.columns if c in COLUMNS
-        ]
-        text += [""]
-    # with a byte order mark, or the notepads of older Windows take it for GBK
-    fields.write_text("\n".join(text), encoding="utf-8-sig", newline="\r\n")
-    return [*made, fields]
+    counted(path, "blocks", len(out.blocks))
 
 
 def counted(path: Path, layer: str | None, wanted: int) -> None:

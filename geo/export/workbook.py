@@ -13,6 +13,7 @@ from pyproj import CRS
 from xlsxwriter.worksheet import Worksheet
 
 from geo.crs import name as crs_name
+from geo.export.options import Options
 from geo.export.public import COLUMNS, FEWEST, OTHER, REASONS, Outgoing
 
 MOST_ROWS = 1_000_000
@@ -47,24 +48,33 @@ class Head:
     width: float = 12
 
 
-def write(out: Outgoing, path: Path) -> None:
-    """Write the workbook. Text never runs as a formula: see `guarded`."""
+def write(out: Outgoing, path: Path, options: Options) -> None:
+    """Write the workbook. Text never runs as a formula: see `guarded`.
+
+    Sums of counties stand in it where whole counties were chosen, sums of all only where the whole plan was.
+    """
     # row after row to disk: a city's parcels would not fit in memory as cells
     book = xlsxwriter.Workbook(path, {"constant_memory": True, "strings_to_formulas": False})
     label, _ = out.label
     about, _ = out.about()
     book.set_properties({"title": about, "comments": label})
     pages = Pages(book, label)
-    pages.add("县级汇总", *_counties(out), notes=[about, *_notes(out)], last_is_sum=True)
-    pages.add("大池", *_blocks(out))
+    notes = [about, *_notes(out)]
+    if out.selection.by_county:
+        pages.add("县级汇总", *_counties(out), notes=notes, last_is_sum=not out.selection)
+        notes = []
+    pages.add("大池", *_blocks(out), notes=notes)
+    options.progress(0.3)
     pages.add("示范点", *_sites(out))
     if out.works is not None:
         pages.add("工程量", *_works(out.works))
     if out.hauls is not None:
         pages.add("运土", *_hauls(out.hauls))
+    options.progress(0.6)
     pages.add("未连片", *_left(out))
     pages.add("检查", *_checks(out))
     pages.add("参数", *_parameters(out.meta))
+    options.progress(0.8)
     book.close()
 
 
@@ -173,7 +183,7 @@ def _counties(out: Outgoing) -> tuple[list[Head], list[list[Any]]]:
         return [name, code, *(county.get(k) for k, _ in _COUNTY_HEADS), *(own.get(r, 0.0) for r in stopped)]
 
     rows = [row(c.get("name_zh") or c["county"], c["county"], c) for c in out.meta.get("counties", [])]
-    return heads, [*rows, row("合计", "", out.meta.get("totals", {}))]
+    return heads, rows if out.selection else [*rows, row("合计", "", out.meta.get("totals", {}))]
 
 
 def _stopped(county: Mapping[str, Any], out: Outgoing) -> dict[str, float]:
@@ -265,6 +275,8 @@ def _hauls(hauls: pd.DataFrame) -> tuple[list[Head], list[list[Any]]]:
         "block_id": Head("大池编号", "text", 20),
         "from_parcel": Head("从小池", "text", 22),
         "to_parcel": Head("到小池", "text", 22),
+        "from_number": Head("从（池内序号）", "count", 10),
+        "to_number": Head("到（池内序号）", "count", 10),
         "volume_m3": Head("土方（m³）", "number", 12),
         "distance_m": Head("运距（m）", "number", 12),
     }

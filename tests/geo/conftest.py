@@ -129,7 +129,16 @@ def hand_plan(crs: int = 4553) -> Plan:
         ],
         crs,
     )  # fmt: skip
-    return Plan(parcels, blocks, sites, shares, findings, meta=_meta(blocks))
+    barriers = gpd.GeoDataFrame(
+        {"kind": ["main_canal", "road", "village"], "fixed": [True, False, True], "width_m": [8.0, 4.0, float("nan")]},
+        geometry=[
+            shapely.LineString([(E0 - 5, N0 - 50), (E0 - 5, N0 + 1000)]),
+            shapely.LineString([(E0, N0 + 70), (E0 + 210, N0 + 70)]),
+            _box(600, 100, 50, 50),
+        ],
+        crs=crs,
+    )  # fmt: skip
+    return Plan(parcels, blocks, sites, shares, findings, barriers, meta=_meta(blocks))
 
 
 def _meta(blocks: gpd.GeoDataFrame) -> dict[str, Any]:

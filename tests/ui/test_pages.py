@@ -261,13 +261,15 @@ def test_the_parameters_carry_unit_source_and_doubt_and_only_changes_are_sent(
 @pytest.mark.parametrize("lang", text.LANGUAGES)
 @pytest.mark.parametrize("kind", jobs.KINDS)
 def test_a_job_that_failed_says_why_in_the_pages_language(kind: str, lang: str, home: Path) -> None:
+    if kind == "export":
+        small_plan(home / "plans" / "one")
     folder = jobs.create(kind, {"name": "x"}, home)
     jobs._end(folder, "failed", ChigaiError("坏了", "it is broken"))
     at = AppTest.from_file(str(MAIN), default_timeout=30)
     at.query_params["lang"] = lang
     at.session_state[f"job_{kind}"] = folder.name
     at.run()
-    at.switch_page("plan.py" if kind == "plan" else "parcels.py").run()
+    at.switch_page("parcels.py" if kind == "check" else "plan.py").run()
     assert ("坏了" if lang == "zh" else "it is broken") in words(sound(at))
 
 

@@ -36,6 +36,7 @@ PAGES = (
     "plan_answer",
     "plan_bars",
     "plan_block",
+    "plan_export",
     "plan_form",
     "plan_sites",
     "position",

@@ -10,8 +10,11 @@ import pytest
 import shapely
 from pyproj import CRS
 
+from geo.errors import ChigaiError
 from geo.export import export
 from geo.export.boundary_points import system
+from geo.export.options import Options
+from tests.geo.export import points_reader
 
 
 def parsed(path: Path) -> tuple[dict[str, str], list[tuple[list[str], shapely.Polygon]]]:
@@ -116,3 +119,49 @@ def test_coordinates_keep_their_millimetre(by_hand: Any, text: Path) -> None:
     for (_, shape), wanted in zip(found, by_hand.plan.blocks.geometry, strict=True):
         gaps = shapely.distance(shapely.points(shapely.get_coordinates(shape)), shapely.boundary(wanted))
         assert np.max(gaps) <= 0.001
+
+
+VARIANTS = ["", "prefix", "open", "bare", "swapped", "gbk", "prefix open bare swapped gbk"]
+
+
+@pytest.mark.parametrize("variants", VARIANTS)
+def test_every_variant_reads_back_to_the_same_shapes(by_hand: Any, tmp_path: Path, variants: str) -> None:
+    out = tmp_path / "plan.txt"
+    export(by_hand.folder, "txt", out, options=Options(points=frozenset(variants.split())))  # type: ignore[arg-type]
+    head, plots = points_reader.read(out)
+    assert head["带号"] == "44"
+    for plot, wanted in zip(plots, by_hand.plan.blocks.itertuples(), strict=True):
+        assert plot.head[2] == wanted.block_id
+        assert plot.zone == (44 if "prefix" in variants else 0)
+        assert shapely.equals_exact(plot.shape.normalize(), wanted.geometry.normalize(), tolerance=0.001)
+
+
+def test_variants_are_what_they_say(by_hand: Any, tmp_path: Path) -> None:
+    def first(*variants: Any) -> list[str]:
+        out = tmp_path / "plan.txt"
+        export(by_hand.folder, "txt", out, options=Options(points=frozenset(variants)))
+        raw = out.read_bytes().decode("gbk" if "gbk" in variants else "utf-8")
+        return raw.split("[地块坐标]")[1].split()
+
+    assert first("prefix")[1] == "J1,1,5010060.000,44480000.000"
+    assert first("bare")[1] == "1,1,5010060.000,480000.000"
+    assert first("swapped")[1] == "J1,1,480000.000,5010060.000"
+    closed, opened = first(), first("open")
+    assert closed[0].split(",")[0] == "10" and opened[0].split(",")[0] == "8"
+    assert first("gbk") == closed
+
+
+@pytest.mark.parametrize("fields", points_reader.HEADS)
+def test_the_reader_of_these_tests_takes_heads_of_every_length(tmp_path: Path, fields: int) -> None:
+    head = ",".join(["4", "0.01", "A1", "甲", "面", "", "水田", "0101", *[""] * (fields - 9), "@"])
+    points = ["1,1,5010000,44480000", "2,1,5010010,44480000", "3,1,5010010,44480010", "4,1,5010000,44480010"]
+    path = tmp_path / "other.txt"
+    path.write_text("\n".join(["[属性描述]", "带号=44", "[地块坐标]", head, *points]), "gbk")
+    ((plot,),) = (points_reader.read(path)[1],)
+    assert (plot.zone, plot.shape.area) == (44, 100)
+
+
+def test_a_prefix_is_refused_where_there_is_no_zone(by_hand_utm: Any, tmp_path: Path) -> None:
+    with pytest.raises(ChigaiError, match="Gauss"):
+        export(by_hand_utm.folder, "txt", tmp_path / "p.txt", options=Options(points=frozenset({"prefix"})))
+    assert list(tmp_path.iterdir()) == []

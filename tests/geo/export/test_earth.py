@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pyogrio
 import pytest
+import shapely
 
 from geo.export import export
+from geo.export.options import Options
+from geo.gcj02 import gcj02_to_wgs84
 
 NS = {"k": "http://www.opengis.net/kml/2.2"}
 
@@ -57,3 +61,32 @@ def test_no_markup_stays_markup_in_a_balloon(path: Path) -> None:
     assert any("HYPERLINK" in v for v in values)
     assert not any(c in v for v in values for c in "<>&")
     assert b"GCJ-02" in path.read_bytes()
+
+
+def test_shifted_coordinates_are_made_when_asked_for_and_say_so(
+    by_hand: Any, path: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "ovi.kml"
+    export(by_hand.folder, "kml", out, options=Options(datum="gcj02"))
+    said, plain = out.read_text("utf-8"), path.read_text("utf-8")
+    assert "坐标 GCJ-02（火星坐标" in said and "不得用于放样" in said and "GCJ-02 coordinates" in said
+    assert "坐标 WGS84，未偏移" in plain and "坐标 WGS84" not in said
+    shifted = gpd.read_file(out, layer="大池 blocks").force_2d().geometry.to_numpy()
+    apart = gpd.read_file(path, layer="大池 blocks").force_2d().geometry.to_numpy()
+    # some six hundred metres in Jixi, and back again to the millimetre
+    moved = shapely.get_coordinates(shapely.centroid(shifted)) - shapely.get_coordinates(
+        shapely.centroid(apart)
+    )
+    assert np.all((moved[:, 0] > 0.005) & (moved[:, 0] < 0.012))
+    back = np.column_stack(gcj02_to_wgs84(*shapely.get_coordinates(shifted).T))
+    assert np.allclose(back, shapely.get_coordinates(apart), atol=5e-8)
+
+
+def test_styles_are_the_colours_of_the_screen(path: Path) -> None:
+    from ui import palette
+
+    root = ET.parse(path).getroot()
+    for state, look in palette.BLOCKS.items():
+        (style,) = [s for s in root.iterfind(".//k:Style", NS) if s.get("id") == state]
+        colour = style.findtext("k:LineStyle/k:color", namespaces=NS)
+        assert colour == f"ff{look.colour[5:7]}{look.colour[3:5]}{look.colour[1:3]}"

@@ -14,6 +14,7 @@ import pytest
 from geo import export as doors
 from geo.errors import ChigaiError
 from geo.export import FORMATS, export, vectors
+from tests.geo.export import pdf_reader
 
 SUFFIX = {fmt: chosen.suffixes[0] for fmt, chosen in FORMATS.items()}
 ALL = sorted(FORMATS)
@@ -27,12 +28,14 @@ def contents(path: Path) -> bytes:
         if zipfile.is_zipfile(io.BytesIO(data)):
             with zipfile.ZipFile(file) as archive:
                 raw += b"".join(n.encode() + archive.read(n) for n in archive.namelist())
+        if data.startswith(b"%PDF"):
+            raw += "\n".join(pdf_reader.texts(file)).encode()
         raw += file.name.encode() + data
     return raw
 
 
-def test_the_seven_formats() -> None:
-    assert set(FORMATS) == {"gpkg", "shp", "geojson", "kml", "dxf", "txt", "xlsx"}
+def test_the_formats() -> None:
+    assert set(FORMATS) == {"gpkg", "shp", "geojson", "kml", "dxf", "txt", "xlsx", "stakes", "sheets"}
 
 
 @pytest.mark.parametrize("fmt", ALL)
@@ -54,7 +57,7 @@ def test_internal_exports_are_marked_and_still_name_nobody(by_hand: Any, tmp_pat
     out = tmp_path / f"plan{SUFFIX[fmt]}"
     export(by_hand.folder, fmt, out, names=True)
     raw = contents(out)
-    assert "内部资料".encode() in raw or rb"\U+5185\U+90E8" in raw
+    assert any("内部资料".encode(encoding) in raw for encoding in ("utf-8", "gbk"))
     for secret in by_hand.secrets[:4]:
         assert secret.encode() not in raw, secret
     if fmt in ("gpkg", "shp"):
@@ -91,7 +94,7 @@ def test_a_file_that_is_there_is_replaced(by_hand: Any, tmp_path: Path, fmt: str
 def test_a_failed_export_leaves_the_old_file(
     by_hand: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
-    def half(out: object, path: Path) -> None:
+    def half(out: object, path: Path, options: object) -> None:
         path.write_bytes(b"half")
         raise failure
 
@@ -144,7 +147,7 @@ def test_a_name_without_suffix_is_taken_as_it_is(by_hand: Any, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("fmt", ALL)
-def test_a_plan_without_blocks_is_written_too(by_hand: Any, tmp_path: Path, fmt: str) -> None:
+def test_a_plan_without_blocks_is_written_too_but_not_drawn(by_hand: Any, tmp_path: Path, fmt: str) -> None:
     from geo import plans
 
     plan = plans.read(by_hand.folder)
@@ -153,5 +156,22 @@ def test_a_plan_without_blocks_is_written_too(by_hand: Any, tmp_path: Path, fmt:
     plan.findings = plan.findings.iloc[:0]
     folder = plans.write(plan, tmp_path / "empty")
     out = tmp_path / f"plan{SUFFIX[fmt]}"
+    if fmt == "sheets":
+        with pytest.raises(ChigaiError, match="no block"):
+            export(folder, fmt, out)
+        return
     export(folder, fmt, out)
     assert out.stat().st_size > 0
+
+
+@pytest.mark.parametrize("fmt", [f for f in ALL if FORMATS[f].by_site])
+def test_an_archive_of_nothing_is_refused(by_hand: Any, tmp_path: Path, fmt: str) -> None:
+    from geo import plans
+
+    plan = plans.read(by_hand.folder)
+    plan.blocks, plan.sites = plan.blocks.iloc[:0], plan.sites.iloc[:0]
+    plan.parcels["block_id"] = None
+    folder = plans.write(plan, tmp_path / "empty")
+    with pytest.raises(ChigaiError, match="no block"):
+        export(folder, fmt, tmp_path / "plan.zip")
+    assert [p.name for p in tmp_path.iterdir()] == ["empty"]

@@ -1,11 +1,10 @@
-"""GeoPackage, shapefile and GeoJSON read back to the tables that went in."""
+"""GeoPackage and GeoJSON read back to the tables that went in."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import pytest
 import shapely
 
 from geo.export import export
-from geo.export.public import COLUMNS, outgoing
+from geo.export.public import outgoing
 
 
 def same(read: gpd.GeoDataFrame, wanted: gpd.GeoDataFrame, names: dict[str, str] | None = None) -> None:
@@ -38,75 +37,52 @@ def same(read: gpd.GeoDataFrame, wanted: gpd.GeoDataFrame, names: dict[str, str]
     assert np.allclose(shapely.area(apart), 0)
 
 
-def test_a_geopackage_holds_the_three_layers(by_hand: Any, tmp_path: Path) -> None:
+TABLES = {"blocks": "大池", "sites": "示范点", "parcels": "小池"}
+
+
+def test_a_geopackage_holds_the_layers_by_their_chinese_names(by_hand: Any, tmp_path: Path) -> None:
     out = tmp_path / "方案.gpkg"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         export(by_hand.folder, "gpkg", out)
-    layers = dict(pyogrio.list_layers(out))
-    assert layers == {"blocks": "Polygon", "sites": "MultiPolygon", "parcels": "Polygon"}
+    assert dict(pyogrio.list_layers(out)) == {
+        "大池": "Polygon", "示范点": "MultiPolygon", "小池": "Polygon", "渠沟路林": "MultiLineString",
+        "渠沟路林面": "MultiPolygon", "layer_styles": None,
+    }  # fmt: skip
     public = outgoing(by_hand.plan)
     for name, frame in public.layers.items():
-        read = gpd.read_file(out, layer=name)
+        read = gpd.read_file(out, layer=TABLES[name])
         assert read.crs == frame.crs
         assert set(read.columns) == set(frame.columns)
         if name != "parcels":
             same(read, frame)
-    ids = gpd.read_file(out, layer="parcels")["parcel_id"]
+    ids = gpd.read_file(out, layer="小池")["parcel_id"]
     assert ids.is_unique and ids.str.fullmatch(r"P[0-9A-F]{16}").all()
+
+
+def test_the_barriers_go_along_lines_and_areas_apart(by_hand: Any, tmp_path: Path) -> None:
+    export(by_hand.folder, "gpkg", tmp_path / "plan.gpkg")
+    lines = gpd.read_file(tmp_path / "plan.gpkg", layer="渠沟路林")
+    areas = gpd.read_file(tmp_path / "plan.gpkg", layer="渠沟路林面")
+    wanted = by_hand.plan.barriers
+    assert sorted([*lines["kind"], *areas["kind"]]) == sorted(wanted["kind"])
+    assert lines.length.sum() == pytest.approx(wanted[wanted.geom_type == "LineString"].length.sum())
+    assert areas.area.sum() == pytest.approx(wanted.area.sum())
+
+
+def test_older_programs_open_it_without_a_warning(by_hand: Any, tmp_path: Path) -> None:
+    export(by_hand.folder, "gpkg", tmp_path / "plan.gpkg")
+    # the version stands in the header of the database, at byte 60
+    assert int.from_bytes((tmp_path / "plan.gpkg").read_bytes()[60:64], "big") == 10200
 
 
 def test_an_internal_geopackage_keeps_the_parcels_own_ids(by_hand: Any, tmp_path: Path) -> None:
     out = tmp_path / "plan.gpkg"
     export(by_hand.folder, "gpkg", out, names=True)
-    read = gpd.read_file(out, layer="parcels")
+    read = gpd.read_file(out, layer="小池")
     same(read, outgoing(by_hand.plan, internal=True).parcels)
     assert read["parcel_id"].tolist() == by_hand.plan.parcels["parcel_id"].tolist()
     assert read["declared_mu"][0] == 77.125
-
-
-@pytest.mark.parametrize("archive", [False, True])
-def test_a_shapefile_says_its_encoding_and_keeps_its_chinese(
-    by_hand: Any, tmp_path: Path, archive: bool
-) -> None:
-    out = tmp_path / ("plan.zip" if archive else "plan.shp")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        export(by_hand.folder, "shp", out)
-    if archive:
-        with zipfile.ZipFile(out) as opened:
-            assert opened.testzip() is None
-            opened.extractall(tmp_path)
-        files = {n: tmp_path / f"{n}.shp" for n in ("blocks", "sites", "parcels")}
-        fields = tmp_path / "fields.txt"
-    else:
-        files = {
-            "blocks": out,
-            "sites": tmp_path / "plan_sites.shp",
-            "parcels": tmp_path / "plan_parcels.shp",
-        }
-        fields = tmp_path / "plan_fields.txt"
-    described = fields.read_text("utf-8-sig")
-    public = outgoing(by_hand.plan)
-    for name, path in files.items():
-        assert path.with_suffix(".cpg").read_text() == "UTF-8"
-        read = gpd.read_file(path)
-        frame = public.layers[name]
-        assert read.crs.to_epsg() == 4553 or read.crs.equals(frame.crs, ignore_axis_order=True)
-        assert all(len(c) <= 10 for c in read.columns)
-        for column in frame.columns.drop("geometry"):
-            assert f"{COLUMNS[column].short}\t{COLUMNS[column].zh}" in described
-        if name != "parcels":
-            same(read, frame, {c: COLUMNS[c].short for c in frame.columns if c in COLUMNS})
-    assert gpd.read_file(files["parcels"])["TOWNSHIP"].dropna().unique().tolist() == ["虎头镇"]
-
-
-def test_an_index_of_the_old_shapefile_does_not_stay_with_the_new(by_hand: Any, tmp_path: Path) -> None:
-    (tmp_path / "plan.qix").write_bytes(b"old")
-    (tmp_path / "other.qix").write_bytes(b"old")
-    export(by_hand.folder, "shp", tmp_path / "plan.shp")
-    assert not (tmp_path / "plan.qix").exists()
-    assert (tmp_path / "other.qix").exists()
 
 
 def test_geojson_is_what_rfc_7946_asks_for(by_hand: Any, tmp_path: Path) -> None:
@@ -138,10 +114,10 @@ def test_geojson_lies_where_the_plan_lies(by_hand: Any, tmp_path: Path) -> None:
 
 def test_an_unknown_side_stays_unknown_in_every_format(by_hand: Any, tmp_path: Path) -> None:
     export(by_hand.folder, "gpkg", tmp_path / "a.gpkg")
-    told = pyogrio.read_dataframe(tmp_path / "a.gpkg", layer="blocks", use_arrow=True)["has_inlet"]
+    told = pyogrio.read_dataframe(tmp_path / "a.gpkg", layer="大池", use_arrow=True)["has_inlet"]
     assert [None if pd.isna(v) else bool(v) for v in told] == [True, False, None, None]
     export(by_hand.folder, "shp", tmp_path / "b.shp")
-    short = gpd.read_file(tmp_path / "b.shp")["HAS_INLET"]
+    short = gpd.read_file(tmp_path / "b.shp", encoding="GBK")["HAS_INLET"]
     assert [None if np.isnan(v) else int(v) for v in short] == [1, 0, None, None]
 
 

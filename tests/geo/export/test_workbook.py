@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from geo import plans
 from geo.export import export, workbook
+from geo.export.options import Options
 from geo.export.public import outgoing
 from geo.export.workbook import guarded
 
@@ -133,7 +134,7 @@ def test_more_rows_than_a_sheet_takes_go_on_in_the_next(
     by_hand: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workbook, "MOST_ROWS", 2)
-    workbook.write(outgoing(by_hand.plan), tmp_path / "plan.xlsx")
+    workbook.write(outgoing(by_hand.plan), tmp_path / "plan.xlsx", Options())
     book = openpyxl.load_workbook(tmp_path / "plan.xlsx")
     assert [len(rows(book[n])) for n in ("未连片", "未连片2")] == [2, 1]
     assert [c.value for c in book["未连片2"][1]] == [c.value for c in book["未连片"][1]]
