@@ -283,9 +283,9 @@ def plan(
         )
     with screen.progress() as progress:
         made = pipeline.run(request, out, progress)
-    print_counties(screen, made.meta)
-    print_stopped(screen, made.meta)
-    sites.print_sites(screen, [c for c in made.meta["counties"] if c["goal"]])
+    print_counties(screen, made)
+    print_stopped(screen, made)
+    sites.print_sites(screen, [c for c in made["counties"] if c["goal"]])
     screen.say(f"方案已写入 {out}", f"The plan is in {out}")
 
 
