@@ -1,8 +1,9 @@
 """Checked parcels on disk: immutable, in parts of one place each, with a manifest that says what they are.
 
 A dataset is a folder: `parcels.parquet` (a file, or a folder of files once there are many), what was left out, the
-findings, the barriers, and `manifest.json`. Parcels stand by county, then by irrigation district, then along a
-space-filling curve; a part holds one district, several small ones, or a stretch of a large one.
+findings, the barriers, and `manifest.json`. Parcels stand by county, then by irrigation district, both districts
+and the parcels of each along a space-filling curve; a part holds one district, several small ones, or a stretch of a
+large one. Barriers stand along such a curve, too, so that those near a part are read without the others.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ PART_ROWS = 30_000
 """Parcels of a part, about: what a worker plans at once takes some hundred megabytes."""
 
 
+GROUP_ROWS = 5_000
+"""Rows of a table besides the parcels that are read at once, about."""
+
+
 @dataclass(frozen=True)
 class Part:
     """One file of parcels. counties: parcels by adcode, "" where it is not known; stretch: of which district it is
@@ -54,11 +59,14 @@ def parts_of(
 
     parcels: parcel_id, county, irrigation_district, geometry in projected metres.
     """
-    county = pd.factorize(parcels.county, sort=True)[0]
-    district = pd.factorize(parcels.irrigation_district, sort=True)[0]
-    curve = parcels.geometry.hilbert_distance(level=16).to_numpy()
-    order = np.lexsort((parcels.parcel_id.to_numpy(str), curve, district, county))
-    new = (np.diff(county[order]) != 0) | (np.diff(district[order]) != 0)
+    county = pd.factorize(parcels.county, sort=True)[0].astype(np.int64)
+    name = pd.factorize(parcels.irrigation_district, sort=True)[0]
+    district = np.unique(county * (int(name.max(initial=0)) + 2) + name, return_inverse=True)[1]
+    curve = parcels.geometry.hilbert_distance(level=16).to_numpy().astype(np.int64)
+    # districts beside each other come after each other, so that a part lies together
+    middle = np.bincount(district, curve) / np.bincount(district)
+    order = np.lexsort((parcels.parcel_id.to_numpy(str), curve, district, middle[district], county))
+    new = np.diff(district[order]) != 0
     edges = np.concatenate([[0], np.flatnonzero(new) + 1, [len(order)]])
     found: list[tuple[npt.NDArray[np.int64], int | None]] = []
     small: list[npt.NDArray[np.int64]] = []
@@ -114,7 +122,7 @@ def write(
             )
         for name, table in tables.items():
             if table is not None:
-                files.write_geo(table, beside / name)
+                files.write_geo(_along(table) if name == BARRIERS else table, beside / name, GROUP_ROWS)
         manifest = {**told, "parts": [asdict(p) for p in written]}
         (beside / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
         files.flush_all(beside)
@@ -123,6 +131,14 @@ def write(
         shutil.rmtree(beside, ignore_errors=True)
     tell(1.0)
     return manifest
+
+
+def _along(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The rows along a space-filling curve, those of one place in the order that they have."""
+    if table.geometry.is_empty.any() or table.geometry.isna().any():
+        return table
+    order = np.argsort(table.geometry.hilbert_distance(level=16).to_numpy(), kind="stable")
+    return table.iloc[order].reset_index(drop=True)
 
 
 def is_dataset(folder: Path) -> bool:

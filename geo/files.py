@@ -15,11 +15,9 @@ ROW_GROUP = 50_000
 """Rows per Parquet row group: small enough that a page can read one county, large enough to compress."""
 
 
-def write_geo(frame: gpd.GeoDataFrame, path: Path) -> None:
-    """Write a table with geometry as GeoParquet with the box of each row."""
-    frame.to_parquet(
-        path, index=False, compression="zstd", row_group_size=ROW_GROUP, write_covering_bbox=True
-    )
+def write_geo(frame: gpd.GeoDataFrame, path: Path, rows: int = ROW_GROUP) -> None:
+    """Write a table with geometry as GeoParquet with the box of each row. rows: of a row group."""
+    frame.to_parquet(path, index=False, compression="zstd", row_group_size=rows, write_covering_bbox=True)
 
 
 def read_geo(path: Path) -> gpd.GeoDataFrame:

@@ -130,7 +130,7 @@ def weighed(
     inside = np.flatnonzero(row >= 0)
     columns = ["consent", "priority", "operator", "area_mu"]
     own, of = pd.DataFrame(parcels[columns]).iloc[inside], row[inside]
-    agreed = (own.consent == True).to_numpy(bool)  # noqa: E712 — null is no agreement
+    agreed = (own.consent == True).fillna(False).to_numpy(bool)  # noqa: E712 — null is no agreement
     worth = np.zeros(len(own))
     for principle in programme.principles:
         serves = own.priority.isin(principle.parcel_priorities).to_numpy(bool)

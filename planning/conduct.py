@@ -39,12 +39,11 @@ Result = TypeVar("Result")
 class Conductor:
     """Has tasks done by an engine and tells how far all of them are.
 
-    engine: one for so many tasks; at: told where the tracts or the sites stand, 0..1 of each; heard: asked several
-    times a second whether to go on.
+    at: told where the tracts or the sites stand, 0..1 of each; heard: asked several times a second whether to go on.
     """
 
     brief: Brief
-    engine: Callable[[int], Engine]
+    engine: Engine
     at: Progress
     heard: Callable[[], None]
 
@@ -111,7 +110,7 @@ class Conductor:
             self.at(stage, sum(s * w for s, w in zip(share, weights, strict=True)) / whole)
 
         found: dict[int, Result] = {}
-        for number, result in self.engine(len(tasks)).run(call, tasks, tell):
+        for number, result in self.engine.run(call, tasks, tell):
             found[number] = result
             share[number] = place("", 1.0)
         return [found[i] for i in range(len(tasks))]

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
@@ -34,13 +35,17 @@ POLL_S = 0.2
 
 
 class Engine(Protocol):
-    """Does tasks somewhere."""
+    """Does tasks somewhere, until it is closed."""
 
     def run(
         self, call: Call[Task, Result], tasks: Sequence[Task], tell: Tell
     ) -> Iterator[tuple[int, Result]]:
         """(number of the task, its result) as they are done, in any order. Raises what a call raises, and what
         `tell` raises, which is called several times a second."""
+        ...
+
+    def close(self) -> None:
+        """Stop whatever is still at work."""
         ...
 
 
@@ -53,51 +58,56 @@ class Here:
         for number, task in enumerate(tasks):
             yield number, call(task, partial(tell, number))
 
+    def close(self) -> None:
+        pass
+
 
 class Pool:
     """Processes of this machine; a new one takes the place of one that dies."""
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        self._pool: list[_Worker] = []
 
     def run(
         self, call: Call[Task, Result], tasks: Sequence[Task], tell: Tell
     ) -> Iterator[tuple[int, Result]]:
         todo = list(range(len(tasks)))[::-1]
         begun = [0] * len(tasks)
-        pool: list[_Worker] = []
-        try:
-            while todo or any(w.at is not None for w in pool):
-                while todo and len(pool) < min(self.workers, len(tasks)):
-                    pool.append(_Worker.started())
-                for worker in pool:
-                    if worker.at is None and todo:
-                        worker.at = todo.pop()
-                        begun[worker.at] += 1
-                        worker.send(call, tasks[worker.at])
-                busy = {w.pipe: w for w in pool if w.at is not None}
-                for pipe in wait(list(busy), POLL_S):
-                    worker = busy[pipe]  # type: ignore[index]
-                    number = worker.at
-                    assert number is not None
-                    answer = worker.answer()
-                    if answer is None:
-                        pool.remove(worker)
-                        worker.end()
-                        if begun[number] >= ATTEMPTS:
-                            raise _died(number, len(tasks))
-                        todo.append(number)
-                    elif isinstance(answer, _At):
-                        tell(number, answer.stage, answer.fraction)
-                    else:
-                        worker.at = None
-                        if isinstance(answer, _Failed):
-                            raise answer.error
-                        yield number, answer.result
-                tell(-1, "", 0.0)
-        finally:
+        pool = self._pool
+        while todo or any(w.at is not None for w in pool):
+            while len(pool) < min(self.workers, len(tasks)):
+                pool.append(_Worker.started())
             for worker in pool:
-                worker.end()
+                if worker.at is None and todo:
+                    worker.at = todo.pop()
+                    begun[worker.at] += 1
+                    worker.send(call, tasks[worker.at])
+            busy = {w.pipe: w for w in pool if w.at is not None}
+            for pipe in wait(list(busy), POLL_S):
+                worker = busy[pipe]  # type: ignore[index]
+                number = worker.at
+                assert number is not None
+                answer = worker.answer()
+                if answer is None:
+                    pool.remove(worker)
+                    worker.end()
+                    if begun[number] >= ATTEMPTS:
+                        raise _died(number, len(tasks))
+                    todo.append(number)
+                elif isinstance(answer, _At):
+                    tell(number, answer.stage, answer.fraction)
+                else:
+                    worker.at = None
+                    if isinstance(answer, _Failed):
+                        raise answer.error
+                    yield number, answer.result
+            tell(-1, "", 0.0)
+
+    def close(self) -> None:
+        for worker in self._pool:
+            worker.end()
+        self._pool.clear()
 
 
 @dataclass(frozen=True)
@@ -179,32 +189,36 @@ class Cluster:
     """The workers of a Dask scheduler; all machines see the same folders."""
 
     def __init__(self, address: str) -> None:
-        self.address = address
+        from distributed import Client
+
+        self._client = Client(address, set_as_default=False)
 
     def run(
         self, call: Call[Task, Result], tasks: Sequence[Task], tell: Tell
     ) -> Iterator[tuple[int, Result]]:
-        from distributed import Client, KilledWorker
+        from distributed import KilledWorker
         from distributed import wait as first_of
 
-        with Client(self.address, set_as_default=False) as client:
-            futures = client.map(partial(_quietly, call), list(tasks), pure=False)
-            number = {future.key: i for i, future in enumerate(futures)}
-            pending = set(futures)
-            try:
-                while pending:
-                    tell(-1, "", 0.0)
+        futures = self._client.map(partial(_quietly, call), list(tasks), pure=False)
+        number = {future.key: i for i, future in enumerate(futures)}
+        pending = set(futures)
+        try:
+            while pending:
+                tell(-1, "", 0.0)
+                try:
+                    done, pending = first_of(pending, timeout=POLL_S, return_when="FIRST_COMPLETED")
+                except TimeoutError:
+                    continue
+                for future in done:
                     try:
-                        done, pending = first_of(pending, timeout=POLL_S, return_when="FIRST_COMPLETED")
-                    except TimeoutError:
-                        continue
-                    for future in done:
-                        try:
-                            yield number[future.key], future.result()
-                        except KilledWorker as error:
-                            raise _died(number[future.key], len(tasks)) from error
-            finally:
-                client.cancel(list(pending))
+                        yield number[future.key], future.result()
+                    except KilledWorker as error:
+                        raise _died(number[future.key], len(tasks)) from error
+        finally:
+            self._client.cancel(list(pending))
+
+    def close(self) -> None:
+        self._client.close()
 
 
 def _quietly(call: Call[Any, Any], task: Any) -> Any:
@@ -212,12 +226,15 @@ def _quietly(call: Call[Any, Any], task: Any) -> Any:
     return call(task, lambda stage, fraction: None)
 
 
-def engine(workers: int | None, scheduler: str | None, tasks: int) -> Engine:
+@contextmanager
+def engine(workers: int | None, scheduler: str | None, tasks: int) -> Iterator[Engine]:
     """The engine for so many tasks. workers: processes, None: one for each core; scheduler: address of a Dask scheduler."""
-    if scheduler is not None:
-        return Cluster(scheduler)
     count = min(workers or os.cpu_count() or 1, tasks)
-    return Pool(count) if count > 1 else Here()
+    made: Engine = Cluster(scheduler) if scheduler is not None else Pool(count) if count > 1 else Here()
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def _died(number: int, tasks: int) -> ChigaiError:

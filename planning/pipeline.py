@@ -150,21 +150,21 @@ def _run(
     )  # fmt: skip
     known = {u.adcode for u in programme.units}
     parts = [p for p in parts if known & p.counties.keys()]
-    engine_for = partial(engine, workers, scheduler)
-    first = next(iter(TRACT_STAGES))
-    planning = Conductor(brief, engine_for, clock.tracts, partial(clock.again, first))
-    tracts = planning.tracts(parts, parameters.ridge_max_gap_m.value, known)
-    each = planning.planned(tracts)
-    for one in each:
-        clock.add(one.pop("seconds"))
-    whole = tally.added(each)
-    if request.dem is not None and whole["levelled"] == 0:
-        raise terrain.covers_none(request.dem)
+    with engine(workers, scheduler, len(parts)) as at_work:
+        first = next(iter(TRACT_STAGES))
+        planning = Conductor(brief, at_work, clock.tracts, partial(clock.again, first))
+        tracts = planning.tracts(parts, parameters.ridge_max_gap_m.value, known)
+        each = planning.planned(tracts)
+        for one in each:
+            clock.add(one.pop("seconds"))
+        whole = tally.added(each)
+        if request.dem is not None and whole["levelled"] == 0:
+            raise terrain.covers_none(request.dem)
 
-    clock.at("sites", 0.0)
-    siting = Conductor(brief, engine_for, clock.at, partial(clock.again, "sites"))
-    counties = [u.adcode for u in programme.units if u.adcode in whole["counties"]]
-    told = siting.with_sites(tracts, each, counties, parameters.site_gap_m.value)
+        clock.at("sites", 0.0)
+        siting = Conductor(brief, at_work, clock.at, partial(clock.again, "sites"))
+        counties = [u.adcode for u in programme.units if u.adcode in whole["counties"]]
+        told = siting.with_sites(tracts, each, counties, parameters.site_gap_m.value)
 
     clock.at("write", 0.0)
     findings = together(schemas.findings_frame(strangers, manifest["crs"]), datasets.findings(dataset))
