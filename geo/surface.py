@@ -144,6 +144,7 @@ def depth_map(
             "driver": "GTiff", "dtype": "float32", "count": 1, "nodata": NODATA, "width": right - left,
             "height": low - top, "crs": model.crs, "compress": "deflate", "predictor": 3, "tiled": True,
             "transform": model.transform @ model.transform.translation(left, top), "bigtiff": "if_safer",
+            "sparse_ok": True,
         }  # fmt: skip
         part = out.with_name(f".{out.name}.part")
         try:
@@ -153,7 +154,8 @@ def depth_map(
                     for column in range(left, right, _TILE):
                         size = min(_TILE, right - column), min(_TILE, low - row)
                         cells = _tile(model, tree, grid, level_m[here], (column, row), size, dem)
-                        made.write(cells, 1, window=Window(column - left, row - top, *size))
+                        if cells is not None:  # what is not written takes no room and reads as NODATA
+                            made.write(cells, 1, window=Window(column - left, row - top, *size))
             part.replace(out)
         except (OSError, RasterioError) as error:
             raise ChigaiError(
@@ -177,12 +179,13 @@ def _tile(
     first: tuple[int, int],
     size: tuple[int, int],
     dem: str | Path,
-) -> NDArray[np.float32]:
+) -> NDArray[np.float32] | None:
+    """Depths of the cells of one window; None where it holds no shape."""
     column, row = first
     hit = tree.query(shapely.box(column, row, column + size[0], row + size[1]))
-    cells = np.full((size[1], size[0]), NODATA, np.float32)
     if len(hit) == 0:
-        return cells
+        return None
+    cells = np.full((size[1], size[0]), NODATA, np.float32)
     # a cell's middle decides which block it lies in, as in `depths`
     shifted = shapely.transform(grid[hit], lambda xy: xy - np.array([column, row]))
     which = rasterize(zip(shifted, range(1, len(hit) + 1), strict=True), out_shape=cells.shape, dtype="int32")
