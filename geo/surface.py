@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,7 @@ from geo import crs as systems
 from geo.cells import rooms, within
 from geo.compiled import kernel
 from geo.errors import ChigaiError
-from geo.terrain import corners, heights, opened, parts_of, place, window
+from geo.terrain import by_parts, corners, heights, opened, parts_of, place, window
 
 NODATA = -9999.0
 """Depth of a cell that lies in no block, or has no height."""
@@ -62,18 +60,16 @@ def surface(
         spot = place(model, cast(systems.Bounds, tuple(shapely.total_bounds(shapes[rows]))), crs)
     parts = parts_of(spot, shapes, rows)
 
-    def found(part: NDArray[np.int64]) -> NDArray[np.float64]:
-        with rasterio.open(Path(dem).resolve(), driver=driver) as own:  # each thread reads by itself
-            points, at, ring = corners(shapes[part])
-            points = spot.columns_rows(points)
-            cells, least, scale = window(own, spot, shapes[part], points, dem)
-            if cells.size == 0:
-                return out[:, part]
-            return depths((points - least) * scale, at, ring, cells, wanted[part], shapely.area(shapes[part]))
+    def found(own: Any, part: NDArray[np.int64]) -> NDArray[np.float64]:
+        points, at, ring = corners(shapes[part])
+        points = spot.columns_rows(points)
+        cells, least, scale = window(own, spot, shapes[part], points, dem)
+        if cells.size == 0:
+            return out[:, part]
+        return depths((points - least) * scale, at, ring, cells, wanted[part], shapely.area(shapes[part]))
 
-    with ThreadPoolExecutor(max(1, min(len(parts), os.cpu_count() or 1, 4))) as pool:
-        for part, figures in zip(parts, pool.map(found, parts), strict=True):
-            out[:, part] = figures
+    for part, figures in by_parts(parts, found, dem, driver):
+        out[:, part] = figures
     return Surface(out[0], out[1], out[2], out[3].astype(np.int64))
 
 
