@@ -1,4 +1,4 @@
-"""Boxes in a hashed grid of cells, compiled: which of them come near another box."""
+"""Boxes in a hashed grid of cells, compiled: which of them meet another box."""
 
 from __future__ import annotations
 
@@ -91,3 +91,24 @@ def near(key, lx, ly, ux, uy, box, cells, seen, found):
                     found[k] = d
                     k += 1
     return k
+
+
+@kernel
+def meeting(one, other):
+    """Pairs of a box of one and a box of other that meet, in the order of one: int64[k], int64[k].
+
+    one, other: float64[n, 4] and float64[m, 4], x and y least, x and y most; m is better the smaller number.
+    """
+    cells = grid(other)
+    seen, found = np.full(len(other), -1, np.int32), np.empty(len(other), np.int32)
+    left, right = np.empty(64, np.int64), np.empty(64, np.int64)
+    total = 0
+    for a in range(len(one)):
+        k = near(a, one[a, 0], one[a, 1], one[a, 2], one[a, 3], other, cells, seen, found)
+        if total + k > len(left):
+            left = np.concatenate((left, np.empty(len(left) + k, np.int64)))
+            right = np.concatenate((right, np.empty(len(right) + k, np.int64)))
+        for f in range(k):
+            left[total], right[total] = a, found[f]
+            total += 1
+    return left[:total], right[:total]
