@@ -97,7 +97,8 @@ def near(key, lx, ly, ux, uy, box, cells, seen, found):
 def meeting(one, other):
     """Pairs of a box of one and a box of other that meet, in the order of one: int64[k], int64[k].
 
-    one, other: float64[n, 4] and float64[m, 4], x and y least, x and y most; m is better the smaller number.
+    one, other: float64[n, 4] and float64[m, 4], x and y least, x and y most. Quick where those of one are not much
+    larger than those of other, whose size the cells have.
     """
     cells = grid(other)
     seen, found = np.full(len(other), -1, np.int32), np.empty(len(other), np.int32)
