@@ -69,7 +69,7 @@ def near(key, lx, ly, ux, uy, box, cells, seen, found):
     i0, i1 = int(np.floor((lx - x0) / cell)), int(np.floor((ux - x0) / cell))
     j0, j1 = int(np.floor((ly - y0) / cell)), int(np.floor((uy - y0) / cell))
     k = 0
-    if (i1 - i0 + 1) * (j1 - j0 + 1) > _MANY_CELLS:
+    if (i1 - i0 + 1) * (j1 - j0 + 1) > len(box):  # fewer boxes than cells to look into
         for d in range(len(box)):
             if box[d, 0] <= ux and box[d, 2] >= lx and box[d, 1] <= uy and box[d, 3] >= ly:
                 found[k] = d
