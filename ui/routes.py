@@ -38,7 +38,7 @@ _OF_PARCELS: dict[str, tuple[str, bool | None]] = {
 
 _LEADS_TO_HOUSEHOLDS = ("parcel_id", "n_operators")
 """Columns of a plan's layers: a parcel's code is its household's in the register, and few households are known."""
-_HOUSEHOLDS_WILL = ("consent", "left_over")
+_HOUSEHOLDS_WILL = ("consent", "left_over", "taken_out")
 """Reasons that say, or let one guess, that a household refused; exports keep them back as well."""
 
 

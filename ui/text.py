@@ -274,6 +274,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reason.barrier": ("渠路林带隔开", "cut off"),
     "reason.too_small_together": ("合起来仍太小", "too small together"),
     "reason.left_over": ("邻池另有组合", "left over"),
+    "reason.taken_out": ("人工移出", "taken out"),
     "plan.why_nothing": ("全部面积都在达标的大池里。", "All area lies in blocks that meet the minimum."),
     "plan.money": ("费用构成", "What the cost is made of"),
     "plan.money_note": ("按方案的单价计算。保留的田埂是占地和机耕的代价，参与选优，不计入方案费用。", "By the plan's own prices. Ridges kept are a price in land and machine time: they count in the choice, not in the plan's cost."),
