@@ -59,14 +59,15 @@ def _rows(unit: FieldUnit, state: State, asked: Asked) -> Rows:
     if strange:
         raise RefusedError([Break("not_here", strange)])
     own = [unit.row_of[p] for p in asked.parcels]
-    rows = np.unique(np.array([*own, *_members(state, asked.blocks)], np.int64))
+    rows = np.union1d(np.array(own, np.int64), _members(state, asked.blocks))
     if len(rows) == 0:
         raise RefusedError([Break("nothing")])
     return rows
 
 
-def _members(state: State, blocks: Iterable[str]) -> list[int]:
-    return np.flatnonzero(np.isin(state.block, list(blocks))).tolist() if blocks else []
+def _members(state: State, blocks: Iterable[str]) -> Rows:
+    wanted = set(blocks)
+    return np.array([row for row, name in enumerate(state.block) if name in wanted], np.int64)
 
 
 def _whole(state: State, rows: Rows) -> Rows:

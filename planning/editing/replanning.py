@@ -36,7 +36,8 @@ def replanned(unit: FieldUnit, state: State, effort: Effort, seed: int = 1) -> S
     if len(free):
         label[free] = _solved(unit, free, effort, seed)
     label = _large_enough(unit, label)
-    names = np.where(state.locked | state.out, state.block, None)
+    names = state.block.copy()
+    names[~(state.locked | state.out)] = None
     found = _named(unit, state.with_blocks(names), label, state)
     return found if _worth(unit, found) > _worth(unit, state) + EPS_YUAN else state
 

@@ -68,4 +68,4 @@ class State:
         rows = np.flatnonzero(
             (self.block != other.block) | (self.locked != other.locked) | (self.out != other.out)
         )
-        return {str(names[row]): self.placed(row) for row in rows}
+        return {names[int(row)]: self.placed(int(row)) for row in rows}
