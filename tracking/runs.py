@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from geo import checking, plans
+from geo.errors import ChigaiError
 from planning import pipeline
+from planning.editing import writing
+from planning.editing.unit import load
 from planning.effort import Effort
 from planning.inputs import Request, read_and_check
-from tracking import exports, files
+from tracking import exports, files, journal
 from tracking.jobs import Progress, Work
+from tracking.store import Store
 
 
 def check(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
@@ -79,6 +83,37 @@ def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -
     return files.put_in_place(made, home / "plans" / job_id)
 
 
+def draft(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """Make a plan of a draft. request: draft (its id), plan (the folder that it lies over), name.
+
+    Whoever began the job was asked for the right in every county that the draft changed (`drafts.start_writing`).
+    """
+    base, store = home / "plans" / request["plan"], Store()
+    with store.snapshot() as connection:
+        found = journal.changed_units(connection, request["draft"])
+        states = {n: journal.state(connection, request["draft"], load(base, n)) for n in found}
+        changes = journal.counted(connection, request["draft"], "")["changes"]
+    made = home / "jobs" / job_id / "out" / job_id
+    made.parent.mkdir(parents=True, exist_ok=True)
+    told = {"edited": {"from": request["plan"], "draft": request["draft"], "changes": changes}}
+    if request.get("name"):
+        told["title"] = request["name"]
+    writing.write(
+        base, states, made, told, dem_of(home, request["plan"]), lambda f: progress("draft", 0.99 * f)
+    )
+    return files.put_in_place(made, home / "plans" / job_id)
+
+
+def dem_of(home: Path, plan: str) -> Path | None:
+    """The elevation model that a plan was made from, where the upload is still at hand."""
+    try:
+        asked = json.loads((home / "jobs" / plan / "request.json").read_text("utf-8"))["request"]
+        given = files.manifest(home, asked["parcels"])["request"].get("dem")
+        return files.path(home, given) if given else None
+    except (OSError, ValueError, KeyError, ChigaiError):
+        return None
+
+
 def export(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
     """Write a plan's export. request: plan (its id) and what `exports.Wanted.as_json` says; never with households."""
     wanted = exports.Wanted.of_json(request, lambda done: progress("export", 0.99 * done))
@@ -93,4 +128,4 @@ def export(request: dict[str, Any], home: Path, job_id: str, progress: Progress)
     return exports.keep(home, job_id, request, made)
 
 
-KINDS: dict[str, Work] = {"check": check, "plan": plan, "export": export}
+KINDS: dict[str, Work] = {"check": check, "plan": plan, "draft": draft, "export": export}

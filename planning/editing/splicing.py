@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,35 +96,34 @@ def spliced(
         where |= dict.fromkeys(own, part.name)
         _put(part, out, _with_blocks(gpd.read_parquet(part), [units[n] for n in own]) if own else None)
     alone = all(len(parts) == 1 for parts in found.values())
+
+    def of(part: Path) -> list[Changed]:
+        return [one for n, one in units.items() if alone or where[n] == part.name]
+
     homes: dict[str, dict[str, int]] = {}
     for part, out in _each(base, found, "blocks"):
-        mine = [units[n] for n in units if alone or where[n] == part.name]
         frame = gpd.read_parquet(part)
         homes[part.name] = dict(zip(frame.block_id, frame.field_unit, strict=True))
-        new = [one.here.blocks for one in mine]
-        made = _replaced(frame, frame.field_unit, mine, lambda i, new=new: new[i])
-        made["site_id"] = pd.Series(
-            [sites.get(b, s) for b, s in zip(made.block_id, made.site_id, strict=True)], dtype="str"
-        )
-        _put(part, out, gpd.GeoDataFrame(made, crs=frame.crs))
+        made = _replaced(frame, frame.field_unit, of(part), [one.here.blocks for one in of(part)])
+        ids = [sites.get(b, s) for b, s in zip(made.block_id, made.site_id, strict=True)]
+        _put(part, out, gpd.GeoDataFrame(made.assign(site_id=pd.Series(ids, dtype="str")), crs=frame.crs))
     for name in (n for n in BY_BLOCK if n in found):
         for part, out in _each(base, found, name):
-            mine = [units[n] for n in units if alone or where[n] == part.name]
             home = homes["blocks.parquet" if alone else part.name]
-            _put(part, out, _by_block(pd.read_parquet(part), home, mine, name) if mine else None)
+            _put(part, out, _by_block(pd.read_parquet(part), home, of(part), name) if of(part) else None)
     if "units" in found:
         for part, out in _each(base, found, "units"):
-            mine = [n for n in units if alone or where[n] == part.name]
-            _put(part, out, _measured(pd.read_parquet(part), measures, mine) if mine else None)
+            _put(part, out, _measured(pd.read_parquet(part), measures, of(part)) if of(part) else None)
     for name in set(found) - {"parcels", "blocks", "units", *BY_BLOCK}:
         for part, out in _each(base, found, name):
             shutil.copyfile(part, out)
     return found
 
 
-def _measured(frame: pd.DataFrame, measures: pd.DataFrame, mine: Sequence[int]) -> pd.DataFrame:
-    new = measures[measures.field_unit.isin(mine)]
-    kept = frame[~frame.field_unit.isin(mine)]
+def _measured(frame: pd.DataFrame, measures: pd.DataFrame, mine: Sequence[Changed]) -> pd.DataFrame:
+    numbers = [one.unit.number for one in mine]
+    new = measures[measures.field_unit.isin(numbers)]
+    kept = frame[~frame.field_unit.isin(numbers)]
     return pd.concat([kept, new], ignore_index=True).sort_values("field_unit")
 
 
@@ -156,18 +155,18 @@ def _with_blocks(frame: gpd.GeoDataFrame, mine: Sequence[Changed]) -> gpd.GeoDat
 
 
 def _replaced(
-    frame: pd.DataFrame, unit_of: pd.Series, mine: Sequence[Changed], new: Callable[[int], pd.DataFrame]
+    frame: pd.DataFrame, unit_of: pd.Series, mine: Sequence[Changed], new: Sequence[pd.DataFrame]
 ) -> pd.DataFrame:
-    """A table with each changed unit's rows where the plan has its first one, and those of others as they are."""
+    """A table with each changed unit's new rows where the plan has its first one, and those of others as they are."""
     numbers = [one.unit.number for one in mine]
-    own = unit_of.isin(numbers).to_numpy()
-    first = {
-        n: int(np.argmax((unit_of == n).to_numpy())) if (unit_of == n).any() else len(frame) for n in numbers
-    }
-    pieces = [frame[~own], *(new(i)[[*frame.columns]] for i in range(len(mine)))]
-    pieces = [p for p in pieces if len(p)] or pieces[:1]
-    place = [np.flatnonzero(~own)] + [np.full(len(new(i)), first[n]) for i, n in enumerate(numbers)]
-    order = np.argsort(np.concatenate(place), kind="stable")
+    stays = ~unit_of.isin(numbers).to_numpy()
+    places = [np.flatnonzero(stays)]
+    for number, rows in zip(numbers, new, strict=True):
+        own = (unit_of == number).to_numpy()
+        places.append(np.full(len(rows), np.argmax(own) if own.any() else len(frame)))
+    pieces = [frame[stays], *(rows[[*frame.columns]] for rows in new)]
+    pieces = [piece for piece in pieces if len(piece)] or pieces[:1]
+    order = np.argsort(np.concatenate(places), kind="stable")
     return pd.concat(pieces, ignore_index=True).iloc[order].reset_index(drop=True)
 
 
@@ -176,13 +175,10 @@ def _by_block(
 ) -> pd.DataFrame:
     """A table by block: rows of blocks that stayed as they are, and those of the new ones in their place."""
     unit_of = frame.block_id.map(dict(home))
-
-    def new(i: int) -> pd.DataFrame:
-        one = mine[i]
+    new = []
+    for one in mine:
         kept = frame[(unit_of == one.unit.number) & frame.block_id.isin(one.here.same)]
-        rows = [part for part in (kept, one.rows[name]) if len(part)] or [kept]
-        both = pd.concat(rows, ignore_index=True)
+        both = pd.concat([part for part in (kept, one.rows[name]) if len(part)] or [kept], ignore_index=True)
         order = pd.Index(one.here.blocks.block_id).get_indexer(both.block_id)
-        return both.iloc[np.argsort(order, kind="stable")]
-
+        new.append(both.iloc[np.argsort(order, kind="stable")])
     return _replaced(frame, unit_of, mine, new)
