@@ -113,6 +113,9 @@ def apply(desk: Desk, draft_id: str, number: int, asked: Asked, seen: int) -> in
     unit = unit_of(desk, found, number)
     _require_all(desk, unit, draft_id)
     with desk.store.reading() as connection:
+        now = journal.touched(connection, draft_id, number)
+        if now.version != seen:
+            raise _told(connection, now, asked)
         before = journal.state(connection, draft_id, unit)
     # reckoned outside of the transaction: the engine may take a second, and the version says whether it still holds
     after = _after(desk, draft_id, unit, before, asked)
@@ -190,7 +193,11 @@ def next_problem(rows: pd.DataFrame, after: int | None, county: str | None, kind
     numbers = list(dict.fromkeys(int(n) for n in rows.field_unit))
     if not numbers:
         return None
-    at = numbers.index(after) + 1 if after in numbers else sum(after is not None and n < after for n in numbers)
+    at = (
+        numbers.index(after) + 1
+        if after in numbers
+        else sum(after is not None and n < after for n in numbers)
+    )
     return numbers[at % len(numbers)]
 
 

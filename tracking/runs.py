@@ -76,6 +76,7 @@ def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -
         overrides=dict(request.get("overrides", {})),
         seed=int(request.get("seed", 1)),
         effort=Effort(request.get("effort", Effort.normal)),
+        told={name: request[name] for name in ("title", "variant_of") if request.get(name)},
     )
     made = home / "jobs" / job_id / "out" / job_id
     made.parent.mkdir(parents=True, exist_ok=True)
