@@ -58,6 +58,8 @@ def vary(desk: Desk, plan: str, changes: Mapping[str, float | bool], name: str =
 
     Needs `plan` in every county of the data. Raises ChigaiError for a value that a parameter cannot take.
     """
+    if not desk.somewhere("plan"):
+        desk.require("plan", None, plan)
     request = asked_for(desk, plan)
     if request is None:
         raise ChigaiError(
