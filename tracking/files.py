@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import uuid
@@ -16,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from geo.errors import ChigaiError
 from geo.export.naming import safe_name
+from geo.files import flush_all
 from geo.reading.source import Source
 
 MB = 1_000_000
@@ -166,12 +166,7 @@ def checked_folder(home: Path, parcels_id: str) -> Path:
 
 def put_in_place(made: Path, place: Path) -> Path:
     """Flush a finished folder and move it to where it is found: it is there whole or not at all."""
-    for file in made.iterdir():
-        handle = os.open(file, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    flush_all(made)
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():
         shutil.rmtree(place)
