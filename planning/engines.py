@@ -229,12 +229,21 @@ def _quietly(call: Call[Any, Any], task: Any) -> Any:
 @contextmanager
 def engine(workers: int | None, scheduler: str | None, tasks: int) -> Iterator[Engine]:
     """The engine for so many tasks. workers: processes, None: one for each core; scheduler: address of a Dask scheduler."""
-    count = min(workers or os.cpu_count() or 1, tasks)
+    count = _processes(workers, tasks)
     made: Engine = Cluster(scheduler) if scheduler is not None else Pool(count) if count > 1 else Here()
     try:
         yield made
     finally:
         made.close()
+
+
+def _processes(workers: int | None, tasks: int) -> int:
+    return max(min(workers or os.cpu_count() or 1, tasks), 1)
+
+
+def threads_of(workers: int | None, tasks: int) -> int:
+    """Threads that a task may use on this machine, beside the other processes at work."""
+    return max((os.cpu_count() or 1) // _processes(workers, tasks), 1)
 
 
 def _died(number: int, tasks: int) -> ChigaiError:
