@@ -29,7 +29,7 @@ from planning import layout, machines, quality, tables, tally
 from planning.choosing import put_in
 from planning.conduct import Conductor
 from planning.engines import engine, threads_of
-from planning.importing import dataset_of
+from planning.importing import dataset_of, work_home
 from planning.inputs import Request, known_counties, name_of, together, told_of
 from planning.programme import Parameters, Programme, block_minimums, load
 from planning.tally import Tally
@@ -105,6 +105,7 @@ def run(
     scheduler: str | None = None,
     resume: bool = False,
     keep: bool = False,
+    work: Path | None = None,
 ) -> dict[str, Any]:
     """Plan what the request names; what plan.json says of the plan that then lies in `out`.
 
@@ -112,6 +113,7 @@ def run(
     scheduler: address of a Dask scheduler whose workers see the same folders; both change nothing in the plan.
     progress(stage, fraction of the whole run) may raise CancelledError: the run stops, and `out` stays as it was.
     keep: what was done stays for a later run with `resume`, which goes on there if it asks for the same.
+    work: where the tracts lie meanwhile, None: below CHIGAI_HOME, in a place of this plan's own.
     Raises ChigaiError for input or parameters that cannot be planned.
     """
     out = Path(out)
@@ -119,7 +121,7 @@ def run(
     programme = load(request.programme)
     parameters = programme.parameters.with_values(**request.overrides)
     clock = _Clock(progress)
-    work = plans.home() / "work" / hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:24]
+    work = work or work_home() / hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:24]
     with _alone(work, out):
         _begin(work, request, resume)
         try:
@@ -273,7 +275,7 @@ def _alone(work: Path, out: Path) -> Iterator[None]:
 
 def _begin(work: Path, request: Request, resume: bool) -> None:
     """Make the folder of a run's work, empty unless a run that asked for the same left it; forget old ones."""
-    for other in work.parent.iterdir():
+    for other in work_home().glob("*"):
         with suppress(OSError):
             if other != work and time.time() - other.stat().st_mtime > OLD_S:
                 shutil.rmtree(other) if other.is_dir() else other.unlink()

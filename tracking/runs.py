@@ -19,16 +19,22 @@ IMPORT_STAGES = {"read": 0.28, "check": 0.60, "import": 0.12}
 
 def check(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
     """Read and check parcels. request: name, source (see `files.source`), barriers and dem (references or null)."""
+    made = home / "jobs" / job_id / "out" / job_id
+    made.parent.mkdir(parents=True, exist_ok=True)
+    keep(request, home, job_id, made, progress)
+    return files.put_in_place(made, files.checked_folder(home, job_id))
+
+
+def keep(request: dict[str, Any], home: Path, name: str, folder: Path, progress: Progress) -> Path:
+    """What `check` is asked, left in `folder` as the dataset of that id."""
     asked = Request(
         source=files.source(request["source"], home),
         barriers=files.path(home, request["barriers"]) if request.get("barriers") else None,
         dem=files.path(home, request["dem"]) if request.get("dem") else None,
     )
-    made = home / "jobs" / job_id / "out" / job_id
-    made.parent.mkdir(parents=True, exist_ok=True)
-    said = {"id": job_id, "name": request.get("name") or asked.source.path.name, "request": request}
-    importing.imported(asked, made, lambda stage, done: progress(stage, _so_far(stage, done)), said)
-    return files.put_in_place(made, files.checked_folder(home, job_id))
+    said = {"id": name, "name": request.get("name") or asked.source.path.name, "request": request}
+    importing.imported(asked, folder, lambda stage, done: progress(stage, _so_far(stage, done)), said)
+    return folder
 
 
 def _so_far(stage: str, done: float) -> float:
@@ -51,7 +57,7 @@ def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -
     )
     made = home / "jobs" / job_id / "out" / job_id
     made.parent.mkdir(parents=True, exist_ok=True)
-    pipeline.run(asked, made, progress, workers=None)
+    pipeline.run(asked, made, progress, workers=None, work=made.with_name("work"))
     return files.put_in_place(made, home / "plans" / job_id)
 
 
