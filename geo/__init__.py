@@ -4,3 +4,4 @@ from geo import drivers
 
 drivers.skip()
 drivers.limit()
+drivers.mend()

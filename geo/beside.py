@@ -12,6 +12,9 @@ from geo import boxes
 from geo.compiled import kernel
 from geo.rings import rings
 
+_PIECE_M = 20.0
+"""Short sides of a line are looked for together up to this length, or a canal of many corners would fill the grid."""
+
 _SAME_M = 1e-9
 """Stretches nearer to each other than this are one."""
 
@@ -172,14 +175,32 @@ def _course(segments, own, count, x0, y0, x1, y1):
 
 
 @kernel
+def _pieces(segments, segment_line):
+    """Segments of one line gathered into pieces: where each piece begins, int64[p + 1], and its box, float64[p, 4]."""
+    n = len(segments)
+    at, box = np.zeros(n + 1, np.int64), np.empty((n, 4))
+    p, long = -1, np.inf
+    for i in range(n):
+        ax, ay, bx, by = segments[i]
+        if long >= _PIECE_M or segment_line[i] != segment_line[i - 1]:
+            p, long = p + 1, 0.0
+            at[p] = i
+            box[p, 0] = box[p, 1] = np.inf
+            box[p, 2] = box[p, 3] = -np.inf
+        box[p, 0], box[p, 1] = min(box[p, 0], ax, bx), min(box[p, 1], ay, by)
+        box[p, 2], box[p, 3] = max(box[p, 2], ax, bx), max(box[p, 3], ay, by)
+        long += np.sqrt((bx - ax) ** 2 + (by - ay) ** 2)
+    at[p + 1] = n
+    return at[: p + 2], box[: p + 1]
+
+
+@kernel
 def _beside(coords, ring_at, shape_ring, segments, segment_line, reach, most):
     n = len(shape_ring) - 1
-    box = np.empty((len(segments), 4))
-    for i in range(len(segments)):
-        ax, ay, bx, by = segments[i]
-        box[i, 0], box[i, 1], box[i, 2], box[i, 3] = min(ax, bx), min(ay, by), max(ax, bx), max(ay, by)
+    at, box = _pieces(segments, segment_line)
     grid = boxes.grid(box)
-    seen, found = np.full(len(segments) + 1, -1, np.int32), np.empty(len(segments) + 1, np.int32)
+    seen, found = np.full(len(box) + 1, -1, np.int32), np.empty(len(box) + 1, np.int32)
+    own = np.empty(len(segments) + 1, np.int64)
     lo, hi = np.empty(len(segments) + 1), np.empty(len(segments) + 1)
     shape, line = np.empty(n + 64, np.int64), np.empty(n + 64, np.int64)
     along, heading = np.empty(n + 64), np.empty(n + 64)
@@ -196,23 +217,24 @@ def _beside(coords, ring_at, shape_ring, segments, segment_line, reach, most):
         found[:k].sort()
         f = 0
         while f < k:
-            own, which = f, segment_line[found[f]]
-            while f < k and segment_line[found[f]] == which:
+            which, count = segment_line[at[found[f]]], 0
+            while f < k and segment_line[at[found[f]]] == which:
+                for i in range(at[found[f]], at[found[f] + 1]):
+                    own[count] = i
+                    count += 1
                 f += 1
             far, longest = reach[which], 0.0
             for r in range(shape_ring[g], shape_ring[g + 1]):
                 longest = max(
                     longest,
-                    _longest(
-                        coords, ring_at[r], ring_at[r + 1], segments, found[own:f], f - own, far, lo, hi
-                    ),
+                    _longest(coords, ring_at[r], ring_at[r + 1], segments, own, count, far, lo, hi),
                 )
             if longest == 0.0:
                 continue
             if total == len(shape):
                 shape, line = np.concatenate((shape, shape)), np.concatenate((line, line))
                 along, heading = np.concatenate((along, along)), np.concatenate((heading, heading))
-            c, s = _course(segments, found[own:f], f - own, x0 - far, y0 - far, x1 + far, y1 + far)
+            c, s = _course(segments, own, count, x0 - far, y0 - far, x1 + far, y1 + far)
             shape[total], line[total], along[total] = g, which, longest
             heading[total] = 0.5 * np.arctan2(s, c) % np.pi
             total += 1

@@ -1,4 +1,4 @@
-"""Boxes in a hashed grid of cells, compiled: which of them come near another box."""
+"""Boxes in a hashed grid of cells, compiled: which of them meet another box."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def near(key, lx, ly, ux, uy, box, cells, seen, found):
     i0, i1 = int(np.floor((lx - x0) / cell)), int(np.floor((ux - x0) / cell))
     j0, j1 = int(np.floor((ly - y0) / cell)), int(np.floor((uy - y0) / cell))
     k = 0
-    if (i1 - i0 + 1) * (j1 - j0 + 1) > _MANY_CELLS:
+    if (i1 - i0 + 1) * (j1 - j0 + 1) > len(box):  # fewer boxes than cells to look into
         for d in range(len(box)):
             if box[d, 0] <= ux and box[d, 2] >= lx and box[d, 1] <= uy and box[d, 3] >= ly:
                 found[k] = d
@@ -91,3 +91,25 @@ def near(key, lx, ly, ux, uy, box, cells, seen, found):
                     found[k] = d
                     k += 1
     return k
+
+
+@kernel
+def meeting(one, other):
+    """Pairs of a box of one and a box of other that meet, in the order of one: int64[k], int64[k].
+
+    one, other: float64[n, 4] and float64[m, 4], x and y least, x and y most. Quick where those of one are not much
+    larger than those of other, whose size the cells have.
+    """
+    cells = grid(other)
+    seen, found = np.full(len(other), -1, np.int32), np.empty(len(other), np.int32)
+    left, right = np.empty(64, np.int64), np.empty(64, np.int64)
+    total = 0
+    for a in range(len(one)):
+        k = near(a, one[a, 0], one[a, 1], one[a, 2], one[a, 3], other, cells, seen, found)
+        if total + k > len(left):
+            left = np.concatenate((left, np.empty(len(left) + k, np.int64)))
+            right = np.concatenate((right, np.empty(len(right) + k, np.int64)))
+        for f in range(k):
+            left[total], right[total] = a, found[f]
+            total += 1
+    return left[:total], right[:total]

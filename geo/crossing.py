@@ -68,30 +68,9 @@ def _near(nb: Neighbours, fixed: NDArray[np.object_]) -> NDArray[np.int64]:
 
 def _covered(points: NDArray[np.float64], areal: NDArray[np.object_]) -> NDArray[np.int64]:
     """Which of the points lie in one of the polygons, some perhaps more than once."""
-    point, shape = _boxed(points, shapely.bounds(areal))
+    point, shape = boxes.meeting(np.hstack([points, points]), shapely.bounds(areal))
     shapely.prepare(areal)
     return point[shapely.intersects_xy(areal[shape], points[point, 0], points[point, 1])]
-
-
-@kernel
-def _boxed(points, box):
-    """Pairs of a point and a box that holds it: int64[k], int64[k]."""
-    grid = boxes.grid(box)
-    seen, found = np.full(len(box), -1, np.int32), np.empty(len(box), np.int32)
-    point, shape = np.empty(64, np.int64), np.empty(64, np.int64)
-    total = 0
-    for p in range(len(points)):
-        x, y = points[p, 0], points[p, 1]
-        k = boxes.near(p, x, y, x, y, box, grid, seen, found)
-        if total + k > len(point):
-            point, shape = (
-                np.concatenate((point, np.empty(len(point) + k, np.int64))),
-                np.concatenate((shape, np.empty(len(shape) + k, np.int64))),
-            )
-        for f in range(k):
-            point[total], shape[total] = p, found[f]
-            total += 1
-    return point[:total], shape[:total]
 
 
 @kernel

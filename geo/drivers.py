@@ -37,3 +37,8 @@ def limit() -> None:
     """Blocks of rasters that GDAL keeps, MB, unless the environment says otherwise; by itself it takes a twentieth
     of the machine's memory. Windows are read one after the other, so what has been read is hardly asked for again."""
     os.environ.setdefault("GDAL_CACHEMAX", "64")
+
+
+def mend() -> None:
+    """FlatGeobuf's own way to hand out batches breaks at a row without geometry (GDAL 3.12): the general way is taken."""
+    os.environ.setdefault("OGR_FLATGEOBUF_STREAM_BASE_IMPL", "YES")

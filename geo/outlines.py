@@ -238,7 +238,7 @@ def _is_open(
     """
     stays = 2 * shapely.area(holes) > ridge_m * shapely.length(holes)
     small = np.flatnonzero(~stays)
-    hole, parcel = shapely.STRtree(shapes).query(holes[small])
+    hole, parcel = boxes.meeting(shapely.bounds(holes[small]), shapely.bounds(shapes))
     other = labels[parcel] != label[small[hole]]
     hole, parcel = small[hole[other]], parcel[other]
     held = shapely.area(shapely.intersection(holes[hole], shapes[parcel]))

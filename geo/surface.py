@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,7 @@ from geo import crs as systems
 from geo.cells import rooms, within
 from geo.compiled import kernel
 from geo.errors import ChigaiError
-from geo.terrain import corners, heights, opened, parts_of, place, window
+from geo.terrain import by_parts, corners, heights, opened, parts_of, place, window
 
 NODATA = -9999.0
 """Depth of a cell that lies in no block, or has no height."""
@@ -62,18 +60,16 @@ def surface(
         spot = place(model, cast(systems.Bounds, tuple(shapely.total_bounds(shapes[rows]))), crs)
     parts = parts_of(spot, shapes, rows)
 
-    def found(part: NDArray[np.int64]) -> NDArray[np.float64]:
-        with rasterio.open(Path(dem).resolve(), driver=driver) as own:  # each thread reads by itself
-            points, at, ring = corners(shapes[part])
-            points = spot.columns_rows(points)
-            cells, least, scale = window(own, spot, shapes[part], points, dem)
-            if cells.size == 0:
-                return out[:, part]
-            return depths((points - least) * scale, at, ring, cells, wanted[part], shapely.area(shapes[part]))
+    def found(own: Any, part: NDArray[np.int64]) -> NDArray[np.float64]:
+        points, at, ring = corners(shapes[part])
+        points = spot.columns_rows(points)
+        cells, least, scale = window(own, spot, shapes[part], points, dem)
+        if cells.size == 0:
+            return out[:, part]
+        return depths((points - least) * scale, at, ring, cells, wanted[part], shapely.area(shapes[part]))
 
-    with ThreadPoolExecutor(max(1, min(len(parts), os.cpu_count() or 1, 4))) as pool:
-        for part, figures in zip(parts, pool.map(found, parts), strict=True):
-            out[:, part] = figures
+    for part, figures in by_parts(parts, found, dem, driver):
+        out[:, part] = figures
     return Surface(out[0], out[1], out[2], out[3].astype(np.int64))
 
 
@@ -144,6 +140,7 @@ def depth_map(
             "driver": "GTiff", "dtype": "float32", "count": 1, "nodata": NODATA, "width": right - left,
             "height": low - top, "crs": model.crs, "compress": "deflate", "predictor": 3, "tiled": True,
             "transform": model.transform @ model.transform.translation(left, top), "bigtiff": "if_safer",
+            "sparse_ok": True,
         }  # fmt: skip
         part = out.with_name(f".{out.name}.part")
         try:
@@ -153,7 +150,8 @@ def depth_map(
                     for column in range(left, right, _TILE):
                         size = min(_TILE, right - column), min(_TILE, low - row)
                         cells = _tile(model, tree, grid, level_m[here], (column, row), size, dem)
-                        made.write(cells, 1, window=Window(column - left, row - top, *size))
+                        if cells is not None:  # what is not written takes no room and reads as NODATA
+                            made.write(cells, 1, window=Window(column - left, row - top, *size))
             part.replace(out)
         except (OSError, RasterioError) as error:
             raise ChigaiError(
@@ -177,12 +175,13 @@ def _tile(
     first: tuple[int, int],
     size: tuple[int, int],
     dem: str | Path,
-) -> NDArray[np.float32]:
+) -> NDArray[np.float32] | None:
+    """Depths of the cells of one window; None where it holds no shape."""
     column, row = first
     hit = tree.query(shapely.box(column, row, column + size[0], row + size[1]))
-    cells = np.full((size[1], size[0]), NODATA, np.float32)
     if len(hit) == 0:
-        return cells
+        return None
+    cells = np.full((size[1], size[0]), NODATA, np.float32)
     # a cell's middle decides which block it lies in, as in `depths`
     shifted = shapely.transform(grid[hit], lambda xy: xy - np.array([column, row]))
     which = rasterize(zip(shifted, range(1, len(hit) + 1), strict=True), out_shape=cells.shape, dtype="int32")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -67,14 +68,35 @@ def elevations(
         spot = place(model, cast(systems.Bounds, tuple(shapely.total_bounds(shapes[rows]))), crs)
     parts = parts_of(spot, shapes, rows)
 
-    def level(part: NDArray[np.int64]) -> NDArray[np.float64]:
-        with rasterio.open(Path(dem).resolve(), driver=driver) as own:  # each thread reads by itself
-            return _levels(own, spot, shapes[part], ridge_m, dem)
+    def level(own: Any, part: NDArray[np.int64]) -> NDArray[np.float64]:
+        return _levels(own, spot, shapes[part], ridge_m, dem)
 
-    with ThreadPoolExecutor(max(1, min(len(parts), os.cpu_count() or 1, 4))) as pool:
-        for part, found in zip(parts, pool.map(level, parts), strict=True):
-            out[part] = found
+    for part, found in by_parts(parts, level, dem, driver):
+        out[part] = found
     return out
+
+
+def by_parts(
+    parts: list[NDArray[np.int64]],
+    work: Callable[[Any, NDArray[np.int64]], NDArray[np.float64]],
+    dem: str | Path,
+    driver: str,
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Each part and work(model, part) of it, in order, on a few threads; each thread opens the model for itself."""
+    here, models = threading.local(), []
+
+    def done(part: NDArray[np.int64]) -> NDArray[np.float64]:
+        if not hasattr(here, "model"):
+            here.model = rasterio.open(Path(dem).resolve(), driver=driver)
+            models.append(here.model)
+        return work(here.model, part)
+
+    try:
+        with ThreadPoolExecutor(max(1, min(len(parts), os.cpu_count() or 1, 4))) as pool:
+            yield from zip(parts, pool.map(done, parts), strict=True)
+    finally:
+        for model in models:
+            model.close()
 
 
 def opened(dem: str | Path) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib.metadata
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -83,6 +85,19 @@ class _Clock:
             self._since = now
 
 
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Python's search for cycles put off: it would look through millions of shapes, and none is part of a cycle."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
+@_uncollected()
 def run(request: Request, out: Path, progress: Progress | None = None) -> Plan:
     """Read, check, plan and write; returns the plan that now lies in `out`.
 

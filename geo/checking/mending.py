@@ -186,6 +186,8 @@ def astray(geoms: np.ndarray) -> np.ndarray:
         box = shapely.bounds(geoms)
         extent = np.fmax(box[:, 2] - box[:, 0], box[:, 3] - box[:, 1])
     wide = np.flatnonzero((extent > ASTRAY_M) & np.isfinite(extent))
+    if not len(wide):
+        return out
     coordinates, owner = shapely.get_coordinates(geoms[wide], return_index=True)
     table = pd.DataFrame({"owner": owner, "x": coordinates[:, 0], "y": coordinates[:, 1]})
     table = table.drop_duplicates()

@@ -146,7 +146,7 @@ def _fields(row: np.ndarray, table: pd.DataFrame, book: Book) -> np.ndarray:
     """
     n = len(table)
     code = pd.factorize(table["parcel_id"])[0]
-    used = np.unique(row)
+    used = np.flatnonzero(np.bincount(row, minlength=n))
     rows_of = np.bincount(code[used], minlength=n)
     double = rows_of[code[used]] > 1
     is_id = len(used) < ID_COLUMN_ROWS or double.mean() <= ID_COLUMN_SHARE

@@ -101,3 +101,13 @@ def test_stretches_are_what_a_round_buffer_takes_of_the_outline(
     told = np.zeros(close.shape, bool)
     told[found.shape, found.line] = True
     assert told[close].all()
+
+
+def test_a_canal_of_very_many_corners_is_beside_as_one_of_few_is() -> None:
+    few = line((-50, -2), (5_050, -2))
+    many = shapely.segmentize(few, 0.5)
+    blocks = shapely.box(E0 + np.arange(50) * 100.0, N0, E0 + np.arange(50) * 100.0 + 98, N0 + 250.0)
+    found = stretches(blocks, of(few, many), np.array([3.0, 3.0]))
+    assert found.shape.tolist() == np.repeat(np.arange(50), 2).tolist()
+    assert found.along_m == pytest.approx(np.full(100, 100.0))
+    assert found.heading % np.pi == pytest.approx(np.zeros(100), abs=1e-9)

@@ -180,6 +180,7 @@ def test_progress_names_every_stage_and_never_goes_back(demo_folder, tmp_path):
     fractions = [f for _, f in told]
     assert fractions == sorted(fractions)
     assert fractions[-1] == pytest.approx(1.0)
+    assert len({f for stage, f in told if stage == "read"}) > 3
 
 
 @pytest.mark.parametrize("stage", list(STAGES))
