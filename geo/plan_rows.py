@@ -119,6 +119,11 @@ class Rows:
             found.append(group.first + np.flatnonzero(hit))
         return np.concatenate(found) if found else np.empty(0, np.int64)
 
+    def take_boxes(self, rows: Ints) -> Floats:
+        """The boxes of rows given in ascending order, float64[k, 4], as in `boxes`."""
+        found = [self.boxes(number)[at] for number, at in self._parts(rows)]
+        return np.concatenate(found) if found else np.empty((0, 4))
+
     def shapes(self, rows: Ints) -> Shapes:
         """The geometries of rows given in ascending order, object[k]."""
         found = [_decoded(self._raw(number).take(pa.array(at))) for number, at in self._parts(rows)]

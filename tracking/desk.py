@@ -50,7 +50,9 @@ ACTION_OF: dict[str, people.Action] = {
 }  # fmt: skip
 """The right that each kind of event takes; a kind that is not here takes one that nobody has."""
 
-RIGHT_OF_JOB: dict[str, people.Action] = {"check": "plan", "plan": "plan", "export": "export"}
+RIGHT_OF_JOB: dict[str, people.Action] = {
+    "check": "plan", "plan": "plan", "export": "export", "tiles": "plan",
+}  # fmt: skip
 """The right that beginning or stopping each kind of job takes."""
 
 

@@ -11,7 +11,7 @@ from geo import checking, plans
 from planning import pipeline
 from planning.effort import Effort
 from planning.inputs import Request, read_and_check
-from tracking import exports, files
+from tracking import exports, files, tilesets
 from tracking.jobs import Progress, Work
 
 
@@ -62,7 +62,8 @@ def check(request: dict[str, Any], home: Path, job_id: str, progress: Progress) 
 
 
 def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
-    """Plan checked parcels. request: parcels (their id), programme, overrides {parameter: value}, seed, effort."""
+    """Plan checked parcels, and begin to make the plan's tiles. request: parcels (their id), programme, overrides
+    {parameter: value}, seed, effort, shifted (the map's datum is GCJ-02)."""
     given = files.manifest(home, request["parcels"])["request"]
     asked = pipeline.Request(
         source=files.source(given["source"], home),
@@ -76,7 +77,9 @@ def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -
     made = home / "jobs" / job_id / "out" / job_id
     made.parent.mkdir(parents=True, exist_ok=True)
     pipeline.run(asked, made, progress)
-    return files.put_in_place(made, home / "plans" / job_id)
+    folder = files.put_in_place(made, home / "plans" / job_id)
+    tilesets.begin(home, folder.name, bool(request.get("shifted", False)))
+    return folder
 
 
 def export(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
@@ -93,4 +96,4 @@ def export(request: dict[str, Any], home: Path, job_id: str, progress: Progress)
     return exports.keep(home, job_id, request, made)
 
 
-KINDS: dict[str, Work] = {"check": check, "plan": plan, "export": export}
+KINDS: dict[str, Work] = {"check": check, "plan": plan, "export": export, "tiles": tilesets.build}

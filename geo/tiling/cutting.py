@@ -20,6 +20,8 @@ from geo.tiling.grid import Ground, Tile, degrees
 
 Ints = NDArray[np.int64]
 
+FORMAT = 1
+"""Tiles cut by another version of this module, or of what it takes from, are cut anew where this is another."""
 FIRST, LAST = 12, 15
 """Zooms that tiles are cut for; from nearer by, those of the last are enlarged."""
 BLOCKS_FROM, BARRIERS_FROM, PARCELS_FROM = 12, 14, 15
