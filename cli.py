@@ -259,6 +259,16 @@ def plan(
     ridge_gap: Annotated[float | None, typer.Option(help="可拆田埂最宽，米 · widest ridge, m [1.5]")] = None,
     seed: Annotated[int, typer.Option(min=0, help="种子 · seed")] = 1,
     effort: Annotated[Effort, typer.Option(help="快、常规、最好 · time against cost")] = Effort.normal,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="同时计算的进程数，默认每核一个 · processes at work [one for each core]"),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://…", help="Dask 调度器地址 · address of a Dask scheduler")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="接着上次停下的地方做 · go on where a stopped run was")
+    ] = False,
 ) -> None:
     """规划并池。 Join the paddies into blocks and write a plan folder."""
     from geo import plans
@@ -282,10 +292,12 @@ def plan(
             "No --dem: planned without earthwork and without the limit on elevation.",
         )
     with screen.progress() as progress:
-        made = pipeline.run(request, out, progress)
-    print_counties(screen, made.meta)
-    print_stopped(screen, made.meta)
-    sites.print_sites(screen, [c for c in made.meta["counties"] if c["goal"]])
+        made = pipeline.run(
+            request, out, progress, workers=workers, scheduler=scheduler, resume=resume, keep=True
+        )
+    print_counties(screen, made)
+    print_stopped(screen, made)
+    sites.print_sites(screen, [c for c in made["counties"] if c["goal"]])
     screen.say(f"方案已写入 {out}", f"The plan is in {out}")
 
 

@@ -107,7 +107,7 @@ def show_efforts(console: Console, c: Case) -> None:
         little = pd.DataFrame({"u": rows.unit, "c": rows.cost_yuan, "b": best.cost_yuan})[equal & small]
         sums = little.groupby("u").sum()
         gap = (sums.c / sums.b.clip(lower=1e-9) - 1)[sums.b > 0].mean()
-        say = quality.summary(units)
+        say = quality.told(quality.sums(units))
         table.add_row(
             str(effort),
             f"{seconds / len(c.could) * 1e6:.0f}",

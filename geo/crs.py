@@ -99,6 +99,12 @@ def epsg(crs: CRS) -> int | None:
     return crs.to_epsg(min_confidence=70)
 
 
+def code_of(crs: CRS) -> str:
+    """How a plan names its system: by its EPSG code where it has one, else in full."""
+    found = crs.to_epsg()
+    return f"EPSG:{found}" if found else crs.to_wkt()
+
+
 def is_modern(crs: CRS) -> bool:
     """True for datums on GRS80, WGS84 or CGCS2000 ellipsoids, which agree within about a metre or two."""
     ellipsoid = plain(crs).ellipsoid

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,12 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from geo import schemas
+from geo import files, schemas
 from geo.errors import ChigaiError
 
 TABLES = ("parcels", "blocks", "sites", "findings")
 MANIFEST = "plan.json"
-ROW_GROUP = 50_000
-"""Rows per Parquet row group: small enough that a page can read one county, large enough to compress."""
 
 
 @dataclass
@@ -172,17 +169,46 @@ def write(plan: Plan, folder: Path, finish: Callable[[], None] | None = None) ->
     part.mkdir()
     try:
         for name in TABLES:
-            _write_geo(getattr(plan, name), part / f"{name}.parquet")
+            files.write_geo(getattr(plan, name), part / f"{name}.parquet")
         if plan.barriers is not None:
-            _write_geo(plan.barriers, part / "barriers.parquet")
+            files.write_geo(plan.barriers, part / "barriers.parquet")
         for name, table in {"shares": plan.shares, **plan.more}.items():
-            pq.write_table(pa.Table.from_pandas(table, preserve_index=False), part / f"{name}.parquet")
+            files.write_table(table, part / f"{name}.parquet")
         if finish is not None:
             finish()
         _write_meta(plan.meta, part)
-        for path in part.iterdir():
-            _flush(path)
-        _put_in_place(part, folder)
+        files.flush_all(part)
+        files.put_in_place(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def assemble(
+    folder: Path, tables: Mapping[str, Sequence[Path]], meta: dict[str, Any], finish: Callable[[Path], None]
+) -> Path:
+    """A plan folder of tables that lie in files already: one is taken as it is, several are a folder of that name.
+
+    The files go into the plan. finish: called with the folder once the tables are there and before plan.json is, to
+    write more and to say in `meta` how long all took. Whole or not at all, as `write`.
+    """
+    folder = Path(folder)
+    check_target(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.part")
+    part.mkdir()
+    try:
+        for name, found in tables.items():
+            if len(found) == 1:
+                shutil.move(found[0], part / f"{name}.parquet")
+                continue
+            (part / f"{name}.parquet").mkdir()
+            for i, path in enumerate(found):
+                shutil.move(path, part / f"{name}.parquet" / f"part-{i:05d}.parquet")
+        finish(part)
+        _write_meta(meta, part)
+        files.flush_all(part)
+        files.put_in_place(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
@@ -201,15 +227,16 @@ def derive(source: Path, folder: Path, tables: dict[str, pd.DataFrame], meta: di
         shutil.copytree(source, part)
         for name, table in tables.items():
             path = part / f"{name}.parquet"
+            if path.is_dir():
+                shutil.rmtree(path)
             if isinstance(table, gpd.GeoDataFrame):
                 {"blocks": schemas.BLOCKS, "sites": schemas.SITES}[name].validate(table)
-                _write_geo(table, path)
+                files.write_geo(table, path)
             else:
-                pq.write_table(pa.Table.from_pandas(table, preserve_index=False), path)
+                files.write_table(table, path)
         _write_meta(meta, part)
-        for path in part.iterdir():
-            _flush(path)
-        _put_in_place(part, folder)
+        files.flush_all(part)
+        files.put_in_place(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder
@@ -233,31 +260,3 @@ def check_target(folder: Path) -> None:
             do_en="name a new folder.",
             file=folder,
         )
-
-
-def _write_geo(frame: gpd.GeoDataFrame, path: Path) -> None:
-    frame.to_parquet(
-        path, index=False, compression="zstd", row_group_size=ROW_GROUP, write_covering_bbox=True
-    )
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _put_in_place(part: Path, folder: Path) -> None:
-    old = folder.with_name(part.name.removesuffix(".part") + ".old")
-    if folder.exists():
-        folder.rename(old)
-    try:
-        part.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-    _flush(folder.parent)

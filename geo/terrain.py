@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -158,6 +158,31 @@ class Place:
         here = self.columns_rows(middle)
         steps = [(self.columns_rows(middle + step) - here) / _STEP_M for step in _STEP_M * np.eye(2)]
         return np.linalg.inv(np.stack(steps, axis=2))
+
+
+def covers_none(dem: str | Path) -> ChigaiError:
+    """What is said of a model that gives no parcel a level."""
+    return ChigaiError(
+        "高程模型没有覆盖任何一个地块。",
+        "The elevation model covers none of the parcels.",
+        do_zh="核对高程模型的范围与坐标系；也可以不给高程模型，按不计土方规划。",
+        do_en="check its extent and coordinate system, or plan without it, and so without earthwork.",
+        file=dem,
+    )
+
+
+def check_reach(dem: str | Path, boxes: Sequence[systems.Bounds], crs: Any) -> None:
+    """Raise ChigaiError unless one of the boxes (in crs) lies on the model, or where it is no elevation model."""
+    around = np.array(boxes)
+    low, high = around[:, :2].min(axis=0), around[:, 2:].max(axis=0)
+    with opened(dem) as model:
+        spot = place(model, (float(low[0]), float(low[1]), float(high[0]), float(high[1])), crs)
+        size = np.array([model.width, model.height])
+    corners = shapely.get_coordinates(shapely.box(*around.T)).reshape(len(around), 5, 2)
+    cells = spot.columns_rows(corners.reshape(-1, 2)).reshape(corners.shape)
+    meets = (cells.max(axis=1) >= 0) & (cells.min(axis=1) <= size)
+    if not meets.all(axis=1).any():
+        raise covers_none(dem)
 
 
 def names_crs(model: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from planning.effort import Effort
-from planning.frontier import frontier
+from planning.frontier import frontier, no_frontier
 from planning.programme import Parameters, Programme, Unit
 from planning.shortfall import cures, sentence, why
-from planning.sites import Nodes, nodes, sites
+from planning.sites import Nodes, grouped, nodes, of_blocks, with_outlines
 from planning.siting import LIMITS, Choice, Ground, choose, ground
 
 Floats = npt.NDArray[np.float64]
@@ -51,7 +51,7 @@ class Chosen:
 
 
 def choose_sites(
-    parcels: gpd.GeoDataFrame,
+    parcels: pd.DataFrame,
     blocks: gpd.GeoDataFrame,
     programme: Programme,
     parameters: Parameters,
@@ -63,36 +63,62 @@ def choose_sites(
     parcels: county, block_id, reason, consent, priority, operator, area_mu; blocks: geo.schemas.BLOCKS, whose
     site_id is not looked at.
     """
-    wish = wish or Wish()
-    found = nodes(blocks, parameters.site_gap_m.value)
-    area = found.sums(blocks.area_mu.to_numpy(float))
-    cost = found.sums(blocks.cost_yuan.to_numpy(float))
-    beside, households = weighed(parcels, blocks, programme, parameters)
-    price = cost + found.sums(beside)
-    upset = found.sums(households)
-    chosen = np.zeros(len(area), bool)
+    found, node = weighed_nodes(parcels, blocks, programme, parameters)
+    stopped = parcels[parcels.reason.notna()].groupby(["county", "reason"]).area_mu.sum()
+    minimum = {u.adcode: u.site_minimum_mu for u in programme.units}
+    chosen = np.zeros(len(found), bool)
     told: dict[str, dict[str, Any]] = {}
     frontiers = []
-    stopped = pd.DataFrame(parcels[["county", "reason", "area_mu"]])
-    stopped = stopped[stopped.reason.notna()]
     for unit in programme.units:
-        own = np.flatnonzero(found.county == unit.adcode)
-        if unit.floor_mu is None:
-            told[unit.adcode] = _nothing_asked(unit)
-            continue
-        here = _ground(found, own, area, cost, price, unit.site_minimum_mu or 0.0)
-        wider = partial(_wider, blocks, unit, parameters.site_gap_m.value)
-        choice, row = _county(stopped[stopped.county == unit.adcode], here, unit, wish, effort, wider)
-        chosen[own[choice.chosen]] = True
-        told[unit.adcode] = row | {"households": int(upset[own][choice.chosen].sum())}
-        frontiers.append(frontier(unit.adcode, here))
-    minimum = {u.adcode: u.site_minimum_mu for u in programme.units}
-    ids, table = sites(blocks, parameters.site_gap_m.value, minimum, chosen, found)
+        own = np.flatnonzero(found.table.county.to_numpy() == unit.adcode)
+        why_not = stopped[unit.adcode].to_dict() if unit.adcode in stopped.index else {}
+        some, told[unit.adcode], points = choose_county(
+            found.of(own), why_not, unit, parameters.site_gap_m.value, wish or Wish(), effort
+        )
+        chosen[own[some]] = True
+        frontiers.append(points)
+    site_of_node, rows = grouped(found, minimum, chosen)
+    ids = of_blocks(site_of_node, node)
+    table = with_outlines(rows, ids, blocks.geometry.to_numpy(), blocks.crs)
     return Chosen(ids, table, told, pd.concat(frontiers, ignore_index=True))
 
 
+def weighed_nodes(
+    parcels: pd.DataFrame, blocks: gpd.GeoDataFrame, programme: Programme, parameters: Parameters
+) -> tuple[Nodes, npt.NDArray[np.int64]]:
+    """`planning.sites.nodes` of the blocks, with beside_yuan and households of each node (`weighed`)."""
+    found, node = nodes(blocks, parameters.site_gap_m.value)
+    inside = node >= 0
+    beside, households = weighed(parcels, blocks, programme, parameters)
+    sums = {"beside_yuan": beside, "households": households}
+    more = {
+        name: np.bincount(node[inside], of[inside], len(found)).astype(float) for name, of in sums.items()
+    }
+    return replace(found, table=found.table.assign(**more)), node
+
+
+def choose_county(
+    found: Nodes, stopped: Mapping[str, float], unit: Unit, gap_m: float, wish: Wish, effort: Effort
+) -> tuple[npt.NDArray[np.bool_], dict[str, Any], pd.DataFrame]:
+    """(nodes chosen, what plan.json says of the county, its frontier).
+
+    found: the nodes of this county (`weighed_nodes`); stopped: mu of its parcels in no block by their reason.
+    """
+    if unit.floor_mu is None:
+        return np.zeros(len(found), bool), _nothing_asked(unit), no_frontier()
+    table = found.table
+    cost = table.cost_yuan.to_numpy(float)
+    here = ground(
+        table.area_mu.to_numpy(float), cost, cost + table.beside_yuan.to_numpy(float),
+        found.left[found.touching], found.right[found.touching], unit.site_minimum_mu or 0.0,
+    )  # fmt: skip
+    choice, row = _county(stopped, here, unit, wish, effort, partial(_wider, found, unit, gap_m))
+    households = int(table.households.to_numpy()[choice.chosen].sum())
+    return choice.chosen, row | {"households": households}, frontier(unit.adcode, here)
+
+
 def weighed(
-    parcels: gpd.GeoDataFrame, blocks: gpd.GeoDataFrame, programme: Programme, parameters: Parameters
+    parcels: pd.DataFrame, blocks: gpd.GeoDataFrame, programme: Programme, parameters: Parameters
 ) -> tuple[Floats, Floats]:
     """(yuan weighed beside the cost of each block, households upset in each block).
 
@@ -104,7 +130,7 @@ def weighed(
     inside = np.flatnonzero(row >= 0)
     columns = ["consent", "priority", "operator", "area_mu"]
     own, of = pd.DataFrame(parcels[columns]).iloc[inside], row[inside]
-    agreed = (own.consent == True).to_numpy(bool)  # noqa: E712 — null is no agreement
+    agreed = (own.consent == True).fillna(False).to_numpy(bool)  # noqa: E712 — null is no agreement
     worth = np.zeros(len(own))
     for principle in programme.principles:
         serves = own.priority.isin(principle.parcel_priorities).to_numpy(bool)
@@ -127,19 +153,8 @@ def weighed(
     return missed + parameters.upset_yuan.value * count, count
 
 
-def _ground(
-    found: Nodes, own: npt.NDArray[np.int64], area: Floats, cost: Floats, price: Floats, minimum_mu: float
-) -> Ground:
-    row = np.full(len(area), -1, np.int64)
-    row[own] = np.arange(len(own))
-    inside = row[found.left] >= 0
-    return ground(
-        area[own], cost[own], price[own], row[found.left[inside]], row[found.right[inside]], minimum_mu
-    )
-
-
 def _county(
-    stopped: pd.DataFrame,
+    stopped: Mapping[str, float],
     here: Ground,
     unit: Unit,
     wish: Wish,
@@ -182,16 +197,14 @@ def _county(
 
 
 def _wider(
-    blocks: gpd.GeoDataFrame, unit: Unit, gap_m: float, reasons: Mapping[str, float]
+    found: Nodes, unit: Unit, gap_m: float, reasons: Mapping[str, float]
 ) -> tuple[float, float, float]:
     """The gap, twice the gap, and the mu of the county's groups that would with it reach the site minimum."""
     if "site_too_small" not in reasons:
         return gap_m, 2 * gap_m, 0.0
-    blocks = blocks[blocks.county == unit.adcode]
-    found = nodes(blocks, 2 * gap_m)
-    group = np.bincount(found.group, found.sums(blocks.area_mu.to_numpy(float)))
+    group = np.bincount(found.groups(wide=True), found.table.area_mu)
     large = float(group[group >= (unit.site_minimum_mu or 0.0) * (1 - 1e-9)].sum())
-    compliant = float(blocks.area_mu[blocks.meets_minimum].sum())
+    compliant = float(found.table.area_mu.sum())
     return gap_m, 2 * gap_m, max(large - (compliant - reasons["site_too_small"]), 0.0)
 
 
@@ -203,10 +216,12 @@ def _nothing_asked(unit: Unit) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def put_in(chosen: Chosen, counties: list[dict[str, Any]], totals: dict[str, Any]) -> None:
-    """Put what was chosen into the counties and the totals of plan.json, in place."""
+def put_in(
+    told: Mapping[str, dict[str, Any]], counties: list[dict[str, Any]], totals: dict[str, Any]
+) -> None:
+    """Put what is told of each county's sites into the counties and the totals of plan.json, in place."""
     for row in counties:
-        row |= chosen.counties[row["county"]]
+        row |= told[row["county"]]
     for key in ("chosen_mu", "chosen_cost_yuan", "cost_bound_yuan", "shortfall_mu", "households"):
         totals[key] = type(counties[0][key])(sum(row[key] for row in counties)) if counties else 0
     totals["gap"] = _gap(totals["chosen_cost_yuan"], totals["cost_bound_yuan"])

@@ -12,7 +12,9 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, TypeVar
@@ -21,9 +23,11 @@ from geo.errors import ChigaiError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-Call = Callable[[Task], Result]
-Tell = Callable[[], None]
-"""Called several times a second while tasks are at work; what it raises (a cancel) stops them."""
+Progress = Callable[[str, float], None]
+"""(stage, how far the task is in it, 0..1)."""
+Call = Callable[[Task, Progress], Result]
+Tell = Callable[[int, str, float], None]
+"""(number of the task, its stage, how far it is); with -1 it only asks. What it raises (a cancel) stops the tasks."""
 
 ATTEMPTS = 3
 """Times that a task is begun whose worker dies, before the run gives up."""
@@ -31,20 +35,31 @@ POLL_S = 0.2
 
 
 class Engine(Protocol):
-    """Does tasks somewhere."""
+    """Does tasks somewhere, until it is closed."""
 
-    def run(self, call: Call[Task, Result], tasks: Sequence[Task], tell: Tell) -> Iterator[tuple[int, Result]]:
-        """(number of the task, its result) as they are done, in any order. Raises what a call raises, and what `tell` raises."""
+    def run(
+        self, call: Call[Task, Result], tasks: Sequence[Task], tell: Tell
+    ) -> Iterator[tuple[int, Result]]:
+        """(number of the task, its result) as they are done, in any order. Raises what a call raises, and what
+        `tell` raises, which is called several times a second."""
+        ...
+
+    def close(self) -> None:
+        """Stop whatever is still at work."""
         ...
 
 
 class Here:
     """One task after the other in this process."""
 
-    def run(self, call: Call[Task, Result], tasks: Sequence[Task], tell: Tell) -> Iterator[tuple[int, Result]]:
+    def run(
+        self, call: Call[Task, Result], tasks: Sequence[Task], tell: Tell
+    ) -> Iterator[tuple[int, Result]]:
         for number, task in enumerate(tasks):
-            tell()
-            yield number, call(task)
+            yield number, call(task, partial(tell, number))
+
+    def close(self) -> None:
+        pass
 
 
 class Pool:
@@ -52,41 +67,58 @@ class Pool:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
+        self._pool: list[_Worker] = []
 
-    def run(self, call: Call[Task, Result], tasks: Sequence[Task], tell: Tell) -> Iterator[tuple[int, Result]]:
+    def run(
+        self, call: Call[Task, Result], tasks: Sequence[Task], tell: Tell
+    ) -> Iterator[tuple[int, Result]]:
         todo = list(range(len(tasks)))[::-1]
         begun = [0] * len(tasks)
-        pool: list[_Worker] = []
-        try:
-            while todo or any(w.at is not None for w in pool):
-                while todo and len(pool) < min(self.workers, len(tasks)):
-                    pool.append(_Worker.started())
-                for worker in pool:
-                    if worker.at is None and todo:
-                        worker.at = todo.pop()
-                        begun[worker.at] += 1
-                        worker.send(call, tasks[worker.at])
-                busy = {w.pipe: w for w in pool if w.at is not None}
-                for pipe in wait(list(busy), POLL_S):
-                    worker = busy[pipe]  # type: ignore[index]
-                    number = worker.at
-                    assert number is not None
-                    answer = worker.answer()
-                    if answer is None:
-                        pool.remove(worker)
-                        worker.end()
-                        if begun[number] >= ATTEMPTS:
-                            raise _died(number, len(tasks))
-                        todo.append(number)
-                        continue
+        pool = self._pool
+        while todo or any(w.at is not None for w in pool):
+            while len(pool) < min(self.workers, len(tasks)):
+                pool.append(_Worker.started())
+            for worker in pool:
+                if worker.at is None and todo:
+                    worker.at = todo.pop()
+                    begun[worker.at] += 1
+                    worker.send(call, tasks[worker.at])
+            busy = {w.pipe: w for w in pool if w.at is not None}
+            for pipe in wait(list(busy), POLL_S):
+                worker = busy[pipe]  # type: ignore[index]
+                number = worker.at
+                assert number is not None
+                answer = worker.answer()
+                if answer is None:
+                    pool.remove(worker)
+                    worker.end()
+                    if begun[number] >= ATTEMPTS:
+                        raise _died(number, len(tasks))
+                    todo.append(number)
+                elif isinstance(answer, _At):
+                    tell(number, answer.stage, answer.fraction)
+                else:
                     worker.at = None
                     if isinstance(answer, _Failed):
                         raise answer.error
-                    yield number, answer
-                tell()
-        finally:
-            for worker in pool:
-                worker.end()
+                    yield number, answer.result
+            tell(-1, "", 0.0)
+
+    def close(self) -> None:
+        for worker in self._pool:
+            worker.end()
+        self._pool.clear()
+
+
+@dataclass(frozen=True)
+class _At:
+    stage: str
+    fraction: float
+
+
+@dataclass(frozen=True)
+class _Answer:
+    result: Any
 
 
 @dataclass(frozen=True)
@@ -110,7 +142,7 @@ class _Worker:
         theirs.close()
         return cls(process, ours)
 
-    def send(self, call: Callable[[Any], Any], task: Any) -> None:
+    def send(self, call: Call[Any, Any], task: Any) -> None:
         # one that is dead already is noticed when its answer is asked for
         with contextlib.suppress(OSError):
             self.pipe.send((call, task))
@@ -132,18 +164,22 @@ def _work(pipe: Connection) -> None:
     """What a worker does until nobody asks any more."""
     # a Ctrl-C in the terminal reaches every process of the group; the one that asks decides
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def at(stage: str, fraction: float) -> None:
+        pipe.send(_At(stage, fraction))
+
     while True:
         try:
             call, task = pipe.recv()
         except (EOFError, OSError):
             return
         try:
-            answer = call(task)
+            answer: Any = _Answer(call(task, at))
         except BaseException as error:
             answer = _Failed(error)
         try:
             pipe.send(answer)
-        except (BrokenPipeError, OSError):
+        except OSError:
             return
         except Exception as error:  # what cannot be sent is told as such
             pipe.send(_Failed(RuntimeError(f"{type(error).__name__}: {error}")))
@@ -153,38 +189,52 @@ class Cluster:
     """The workers of a Dask scheduler; all machines see the same folders."""
 
     def __init__(self, address: str) -> None:
-        self.address = address
+        from distributed import Client
 
-    def run(self, call: Call[Task, Result], tasks: Sequence[Task], tell: Tell) -> Iterator[tuple[int, Result]]:
-        from distributed import Client, KilledWorker
+        self._client = Client(address, set_as_default=False)
+
+    def run(
+        self, call: Call[Task, Result], tasks: Sequence[Task], tell: Tell
+    ) -> Iterator[tuple[int, Result]]:
+        from distributed import KilledWorker
         from distributed import wait as first_of
 
-        with Client(self.address, set_as_default=False) as client:
-            futures = client.map(call, list(tasks), pure=False)
-            number = {future.key: i for i, future in enumerate(futures)}
-            pending = set(futures)
-            try:
-                while pending:
-                    tell()
+        futures = self._client.map(partial(_quietly, call), list(tasks), pure=False)
+        number = {future.key: i for i, future in enumerate(futures)}
+        pending = set(futures)
+        try:
+            while pending:
+                tell(-1, "", 0.0)
+                try:
+                    done, pending = first_of(pending, timeout=POLL_S, return_when="FIRST_COMPLETED")
+                except TimeoutError:
+                    continue
+                for future in done:
                     try:
-                        done, pending = first_of(pending, timeout=POLL_S, return_when="FIRST_COMPLETED")
-                    except TimeoutError:
-                        continue
-                    for future in done:
-                        try:
-                            yield number[future.key], future.result()
-                        except KilledWorker as error:
-                            raise _died(number[future.key], len(tasks)) from error
-            finally:
-                client.cancel(list(pending))
+                        yield number[future.key], future.result()
+                    except KilledWorker as error:
+                        raise _died(number[future.key], len(tasks)) from error
+        finally:
+            self._client.cancel(list(pending))
+
+    def close(self) -> None:
+        self._client.close()
 
 
-def engine(workers: int | None, scheduler: str | None, tasks: int) -> Engine:
+def _quietly(call: Call[Any, Any], task: Any) -> Any:
+    """A task on a cluster: how far it is stays there."""
+    return call(task, lambda stage, fraction: None)
+
+
+@contextmanager
+def engine(workers: int | None, scheduler: str | None, tasks: int) -> Iterator[Engine]:
     """The engine for so many tasks. workers: processes, None: one for each core; scheduler: address of a Dask scheduler."""
-    if scheduler is not None:
-        return Cluster(scheduler)
     count = min(workers or os.cpu_count() or 1, tasks)
-    return Pool(count) if count > 1 else Here()
+    made: Engine = Cluster(scheduler) if scheduler is not None else Pool(count) if count > 1 else Here()
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def _died(number: int, tasks: int) -> ChigaiError:

@@ -20,6 +20,11 @@ LARGE = 3000
 """Units of a county from which on its points are taken from one chain of choices, not each sought for itself."""
 
 
+def no_frontier() -> pd.DataFrame:
+    """The frontier of a county where nothing can be chosen."""
+    return pd.DataFrame(columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[1:], float))
+
+
 def frontier(county: str, ground: Ground, points: int = POINTS) -> pd.DataFrame:
     """Up to `points` choices from one site to all that is possible: COLUMNS, areas rising.
 
@@ -29,7 +34,7 @@ def frontier(county: str, ground: Ground, points: int = POINTS) -> pd.DataFrame:
     money = replace(ground, price_yuan=ground.cost_yuan)
     whole = float(ground.area_mu[ground.possible].sum())
     if whole <= 0:
-        return pd.DataFrame(columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS[1:], float))
+        return no_frontier()
     goals = np.linspace(min(ground.site_minimum_mu, whole), whole, points)
     area, cost = _chain(money, goals) if len(ground.area_mu) > LARGE else _chosen(money, goals)
     # a larger choice that costs less stands in for a smaller one

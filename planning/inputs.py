@@ -69,16 +69,16 @@ def read_and_check(
 
 
 def known_counties(
-    parcels: gpd.GeoDataFrame, programme: Programme, file: Path
-) -> tuple[gpd.GeoDataFrame, list[Finding]]:
-    """Parcels of the programme's counties; the others are left out and told. None left: ChigaiError."""
+    places: Mapping[str, Mapping[str, float]], programme: Programme, file: Path
+) -> list[Finding]:
+    """What is told of parcels beyond the programme's counties: they are left out. None within: ChigaiError.
+
+    places: parcels and area_mu by adcode, "" where the county is not known.
+    """
     names = {u.adcode for u in programme.units}
-    known = parcels.county.isin(names).to_numpy()
-    if known.all():
-        return parcels, []
-    strange = parcels[~known]
-    codes = sorted({str(c) for c in strange.county.dropna()})
-    if not known.any():
+    strange = {code: of for code, of in places.items() if code not in names}
+    if len(strange) == len(places):
+        codes = sorted(code for code in strange if code)
         listed = "、".join(f"{u.adcode} {u.name_zh}" for u in programme.units)
         raise ChigaiError(
             f"没有一个地块属于本方案的县区{f'（数据中为 {codes[:5]}）' if codes else '（数据未写县区，位置也不在县界内）'}。",
@@ -88,23 +88,17 @@ def known_counties(
             do_en=f"name the county with --county: {', '.join(f'{u.adcode} {u.name_en}' for u in programme.units)}.",
             file=file,
         )
-    sums = (
-        strange.assign(county=strange.county.astype(object).fillna(""))
-        .groupby("county")
-        .area_mu.agg(["sum", "size"])
-    )
-    told = [
+    return [
         Finding(
             kind="county_unknown",
             severity="error",
             action="left_out",
-            zh=f"{size} 个地块的县区{f' {code} 不在本方案内' if code else '未知'}，未参加规划",
-            en=f"{size} parcels of {f'county {code}, not in this programme' if code else 'no known county'}: not planned",
-            area_mu=float(area),
+            zh=f"{of['parcels']} 个地块的县区{f' {code} 不在本方案内' if code else '未知'}，未参加规划",
+            en=f"{of['parcels']} parcels of {f'county {code}, not in this programme' if code else 'no known county'}: not planned",
+            area_mu=float(of["area_mu"]),
         )
-        for code, area, size in sums.itertuples()
+        for code, of in sorted(strange.items())
     ]
-    return parcels[known].reset_index(drop=True), told
 
 
 def together(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -115,29 +109,24 @@ def together(first: gpd.GeoDataFrame, second: gpd.GeoDataFrame) -> gpd.GeoDataFr
     return gpd.GeoDataFrame(both, geometry="geometry", crs=second.crs)
 
 
-def name_of(request: Request) -> str:
-    """What the paddies go by in a list of plans: DEMO for the demo region of CHIGAI_HOME, else the file's name."""
+def name_of(request: Request, manifest: Mapping[str, Any]) -> str:
+    """What the paddies go by in a list of plans: DEMO for the demo region of CHIGAI_HOME, else the file's name.
+
+    manifest: of the dataset that was made of them, which is what the request names or comes of it.
+    """
     path = request.source.path
-    return DEMO if path.resolve().parent == (plans.home() / DEMO).resolve() else path.name
+    if path.resolve().parent == (plans.home() / DEMO).resolve():
+        return DEMO
+    return str(manifest.get("name") or manifest["inputs"][0]["name"])
 
 
-def inputs_of(request: Request, rows: int, checksum: str) -> list[dict[str, Any]]:
-    """What plan.json says of the files; rows, checksum: of the parcels' file as read."""
-    inputs = [
-        {
-            "role": "parcels",
-            "name": request.source.path.name,
-            "sha256": checksum,
-            "rows": rows,
-        }
-    ]
-    for role, path in (("barriers", request.barriers), ("dem", request.dem)):
-        if path is not None:
-            inputs.append({"role": role, "name": path.name, "sha256": _sha256(path), "rows": None})
-    return inputs
+def told_of(role: str, path: Path, checksum: str | None = None, rows: int | None = None) -> dict[str, Any]:
+    """What plan.json says of a file that a run started from."""
+    return {"role": role, "name": path.name, "sha256": checksum or sha256_of(path), "rows": rows}
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Checksum of a file, or of all files of a folder."""
     digest = hashlib.sha256()
     for part in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if part.is_file():

@@ -121,6 +121,7 @@ def joined(
     seed: int,
     effort: Effort,
     progress: Callable[[float], None],
+    threads: int = 2,
 ) -> Joined:
     """Join the parcels; angle: direction of each one's unit, minimum_mu: block minimum of each one's county.
 
@@ -148,7 +149,7 @@ def joined(
         parameters.area_worth_yuan_per_mu.value / MU_M2,
     )
     label = np.full(n, -1, np.int32)
-    found, bounds = solve(fields, could, rules, seed, progress, effort=effort)
+    found, bounds = solve(fields, could, rules, seed, progress, threads, effort)
     label[order] = found
     label[refused] = -1
     label, could_there = _renumbered(label), np.zeros(n, bool)

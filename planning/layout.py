@@ -8,6 +8,7 @@ outline, from the barrier's edge, along more than a barrier would that comes str
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,15 +200,24 @@ def sides_told(blocks: pd.DataFrame) -> dict[str, dict[str, int]]:
     }
 
 
-def told(layout: pd.DataFrame, blocks: pd.DataFrame) -> dict[str, Any]:
-    """For plan.json: how the blocks lie to their canals.
+def sums(layout: pd.DataFrame, blocks: pd.DataFrame) -> dict[str, float]:
+    """Of some blocks, what `told` makes its figures of: such sums may be added."""
+    angle, area = layout.canal_angle_deg.to_numpy(float), blocks.area_mu.to_numpy(float)
+    return {
+        "along_canal_mu": float(area[angle <= 45].sum()),
+        "beside_canal_mu": float(area[np.isfinite(angle)].sum()),
+        "above_canal": int((layout.above_canal_m > 1e-9).sum()),
+    }
+
+
+def told(of: Mapping[str, Any]) -> dict[str, Any]:
+    """For plan.json: how the blocks lie to their canals, from `sums`.
 
     along_canal_share: of the area of blocks beside a canal, what lies in blocks whose long side runs along it (within
     45°), null where none lies beside one; above_canal: blocks too high for the canal beside them.
     """
-    angle, area = layout.canal_angle_deg.to_numpy(), blocks.area_mu.to_numpy()
-    beside = np.isfinite(angle)
+    beside = of["beside_canal_mu"]
     return {
-        "along_canal_share": float(area[angle <= 45].sum() / area[beside].sum()) if beside.any() else None,
-        "above_canal": int((layout.above_canal_m > 1e-9).sum()),
+        "along_canal_share": of["along_canal_mu"] / beside if beside else None,
+        "above_canal": of["above_canal"],
     }

@@ -378,3 +378,15 @@ __all__ = [
     "available",
     "load",
 ]
+
+
+def block_minimums(programme: Programme) -> dict[str, float]:
+    """Block minimum of each unit, mu; one without a target takes the least minimum of its kind."""
+    by_kind = {
+        kind: min(
+            (u.block_minimum_mu for u in programme.units if u.kind == kind and u.block_minimum_mu),
+            default=0.0,
+        )
+        for kind in ("county", "district")
+    }
+    return {u.adcode: u.block_minimum_mu or by_kind[u.kind] for u in programme.units}

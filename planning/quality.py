@@ -8,6 +8,7 @@ reach each other by pairs that may be joined; no block lies in two parts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,21 +156,31 @@ def by_unit(rows: pd.DataFrame, field_unit: npt.NDArray[np.integer]) -> pd.DataF
     return sums.reset_index()
 
 
-def summary(units: pd.DataFrame) -> dict[str, Any]:
-    """What plan.json says under `quality`; units: of `by_unit`.
+def sums(units: pd.DataFrame) -> dict[str, Any]:
+    """Of some units (`by_unit`), what `told` makes its figures of: such sums may be added."""
+    figures = ("compliant_mu", "compliant_bound_mu", "cost_yuan", "cost_bound_yuan")
+    return {
+        **{name: float(units[name].sum()) for name in figures},
+        "units": len(units),
+        "proven": int(units.proven.sum()),
+    }
+
+
+def told(of: Mapping[str, Any]) -> dict[str, Any]:
+    """What plan.json says under `quality`, from `sums`.
 
     gap: (cost − bound) / cost of the whole plan, at its own area in blocks; units_proven_share: of the field
     units in which any block is possible.
     """
-    cost, least = float(units.cost_yuan.sum()), float(units.cost_bound_yuan.sum())
+    cost, least = of["cost_yuan"], of["cost_bound_yuan"]
     return {
-        "compliant_mu": float(units.compliant_mu.sum()),
-        "compliant_bound_mu": float(units.compliant_bound_mu.sum()),
+        "compliant_mu": of["compliant_mu"],
+        "compliant_bound_mu": of["compliant_bound_mu"],
         "cost_yuan": cost,
         "cost_bound_yuan": least,
         "gap": float(_gap(np.array([cost]), np.array([least]))[0]),
-        "units": len(units),
-        "units_proven_share": float(units.proven.mean()) if len(units) else 1.0,
+        "units": of["units"],
+        "units_proven_share": of["proven"] / of["units"] if of["units"] else 1.0,
     }
 
 

@@ -89,7 +89,7 @@ def rechoose(
     totals |= {"sites": len(good), "site_mu": float(good.area_mu.sum())}
     for key in ("floor_mu", "ceiling_mu", "gap_mu"):
         totals[key] = float(sum(row[key] or 0.0 for row in meta["counties"]))
-    put_in(chosen, meta["counties"], totals)
+    put_in(chosen.counties, meta["counties"], totals)
     return chosen, blocks, meta
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from planning.effort import Effort
 from planning.programme import Unit
@@ -36,13 +35,13 @@ SAID = 3
 
 
 def why(
-    stopped: pd.DataFrame, ground: Ground, choice: Choice, short_of_money: bool, floor_mu: float
+    stopped: Mapping[str, float], ground: Ground, choice: Choice, short_of_money: bool, floor_mu: float
 ) -> dict[str, float]:
     """Mu of the county by what keeps them out of sites, in the order of WHY.
 
-    stopped: the county's parcels in no block, with reason and area_mu. Blocks count with their own area, parcels in no block with
-    theirs. `money`, at most what the floor lacks, is said only where the budget stopped the choice; `not_there` is what the floor
-    asks beyond all paddies of the data.
+    stopped: mu of the county's parcels in no block, by their reason. Blocks count with their own area, parcels in
+    no block with theirs. `money`, at most what the floor lacks, is said only where the budget stopped the choice;
+    `not_there` is what the floor asks beyond all paddies of the data.
     """
     possible = ground.possible
     spare = float(ground.area_mu[possible & ~choice.chosen].sum())
@@ -51,8 +50,7 @@ def why(
         "money": min(spare, short) if short_of_money else 0.0,
         "site_too_small": float(ground.area_mu[~possible].sum()),
     }
-    sums = stopped.groupby("reason").area_mu.sum()
-    found |= {str(reason): float(mu) for reason, mu in sums.items()}
+    found |= {str(reason): float(mu) for reason, mu in stopped.items()}
     found["not_there"] = short - spare - sum(mu for reason, mu in found.items() if reason != "money")
     return {reason: found[reason] for reason in WHY if found.get(reason, 0.0) >= LEAST_MU}
 

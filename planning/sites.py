@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -25,6 +25,12 @@ COLUMNS = (
     "meets_minimum",
     "geometry",
 )
+NODE_COLUMNS = (
+    "county", "irrigation_district", "field_unit", "area_mu", "cost_yuan", "n_blocks", "north_m", "west_m",
+)  # fmt: skip
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 _NO_SITE = -1
 
@@ -33,107 +39,174 @@ _NO_SITE = -1
 class Nodes:
     """What a site is made of: the compliant blocks of one county and district in one field unit.
 
-    node: int64[blocks], -1 for a block below its minimum. county: object[nodes]. left, right: int64, pairs of
-    nodes of one county and district with blocks at most the gap apart. group: int64[nodes], what hangs together.
+    table: one row a node, NODE_COLUMNS. left, right: int64, pairs of nodes of one county and district with blocks
+    at most twice the gap apart; touching: bool, those at most the gap apart.
     """
 
-    node: NDArray[np.int64]
-    county: NDArray[np.object_]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    group: NDArray[np.int64]
+    table: pd.DataFrame
+    left: Ints
+    right: Ints
+    touching: Bools
 
-    def sums(self, of_blocks: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A figure of the blocks, summed by node."""
-        inside = self.node >= 0
-        return np.bincount(self.node[inside], of_blocks[inside], len(self.county)).astype(float)
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def of(self, rows: Ints) -> Nodes:
+        """The nodes of these rows alone, in their order."""
+        place = np.full(len(self), -1, np.int64)
+        place[rows] = np.arange(len(rows))
+        inside = (place[self.left] >= 0) & (place[self.right] >= 0)
+        return Nodes(
+            self.table.iloc[rows].reset_index(drop=True),
+            place[self.left[inside]],
+            place[self.right[inside]],
+            self.touching[inside],
+        )
+
+    def groups(self, kept: Bools | None = None, wide: bool = False) -> Ints:
+        """The connected group of each node; kept: nodes that connect; wide: by twice the gap."""
+        pair = np.ones(len(self.left), bool) if wide else self.touching
+        if kept is not None:
+            pair = pair & kept[self.left] & kept[self.right]
+        return _components(len(self), self.left[pair], self.right[pair])
 
 
-def nodes(blocks: gpd.GeoDataFrame, gap_m: float) -> Nodes:
-    """The nodes of a plan's blocks, and which of them lie close together (columns and gap: as `sites` says)."""
+def together(some: Sequence[Nodes]) -> Nodes:
+    """Nodes of several tables as one, in their order."""
+    first = np.cumsum([0, *(len(n) for n in some)])
+    return Nodes(
+        pd.concat([n.table for n in some], ignore_index=True),
+        np.concatenate([n.left + at for n, at in zip(some, first, strict=False)]),
+        np.concatenate([n.right + at for n, at in zip(some, first, strict=False)]),
+        np.concatenate([n.touching for n in some]),
+    )
+
+
+def nodes(blocks: gpd.GeoDataFrame, gap_m: float) -> tuple[Nodes, Ints]:
+    """The nodes of a plan's blocks, and the node of each block, -1 for one below its minimum.
+
+    blocks: block_id, county, irrigation_district (null: one district of all such blocks of the county),
+    field_unit, area_mu, cost_yuan, meets_minimum, geometry in projected metres.
+    gap_m: two field units at most this far apart, from compliant block to compliant block, touch.
+    """
     node = np.full(len(blocks), _NO_SITE, np.int64)
     compliant = np.flatnonzero(blocks["meets_minimum"].to_numpy(bool))
-    none = np.zeros(0, np.int64)
-    if len(compliant) == 0:
-        return Nodes(node, np.zeros(0, object), none, none, none)
     own = blocks.iloc[compliant]
     county = pd.factorize(own["county"], use_na_sentinel=False)[0]
     district = pd.factorize(own["irrigation_district"], use_na_sentinel=False)[0]
     group = _codes(county, district)
     unit = _codes(group, own["field_unit"].to_numpy(np.int64))
-    left, right = near(own.geometry.to_numpy(), unit, group, gap_m)
     node[compliant] = unit
+    geoms = own.geometry.to_numpy()
+    n = int(unit.max(initial=-1)) + 1
     first = np.unique(unit, return_index=True)[1]
-    return Nodes(node, own["county"].to_numpy(object)[first], left, right, _components(unit, left, right))
+    north, west = np.full(n, -np.inf), np.full(n, np.inf)
+    box = shapely.bounds(geoms).reshape(-1, 4)
+    np.maximum.at(north, unit, box[:, 3])
+    np.minimum.at(west, unit, box[:, 0])
+    table = pd.DataFrame(
+        {
+            "county": own["county"].to_numpy(object)[first],
+            "irrigation_district": own["irrigation_district"].to_numpy(object)[first],
+            "field_unit": own["field_unit"].to_numpy(np.int64)[first],
+            "area_mu": np.bincount(unit, own["area_mu"].to_numpy(float), n).astype(float),
+            "cost_yuan": np.bincount(unit, own["cost_yuan"].to_numpy(float), n).astype(float),
+            "n_blocks": np.bincount(unit, minlength=n).astype(np.int64),
+            "north_m": north,
+            "west_m": west,
+        }
+    )
+    left, right = near(geoms, unit, group, 2 * gap_m) if n else (np.zeros(0, np.int64),) * 2
+    close = _codes_of(*near(geoms, unit, group, gap_m), n) if n else np.zeros(0, np.int64)
+    return Nodes(table, left, right, np.isin(_codes_of(left, right, n), close)), node
+
+
+def grouped(
+    found: Nodes, minimum_mu: Mapping[str, float | None], chosen: Bools | None = None
+) -> tuple[NDArray[np.object_], pd.DataFrame]:
+    """The site of every node (None: in none) and the sites without their geometry, the largest of a county first.
+
+    minimum_mu: site minimum by county adcode; a county that is missing or None has none, and its sites
+    meet none (`meets_minimum` is false: nothing there counts towards a target).
+    chosen: bool[nodes], which nodes become sites; None: all.
+    A group of nodes that could not reach the minimum whole is told as it is, chosen or not.
+    Sites are numbered by area, then from north to south and west to east, so the order of the rows does not matter.
+    """
+    table = found.table
+    ids = np.full(len(table), None, dtype=object)
+    least = table.county.map({c: m for c, m in minimum_mu.items() if m is not None}).to_numpy(float)
+    kept = np.ones(len(table), bool)
+    if chosen is not None:
+        group = found.groups()
+        area = np.bincount(group, table.area_mu, len(table))
+        kept = chosen | ~(area[group] >= least * (1 - 1e-9))
+    inside = np.flatnonzero(kept)
+    if len(inside) == 0:
+        return ids, _rows([])
+    own = table.iloc[inside]
+    label = np.unique(found.groups(kept)[inside], return_inverse=True)[1].astype(np.int64)
+    first = np.unique(label, return_index=True)[1]
+    sums = pd.DataFrame(
+        {
+            "label": np.arange(len(first)),
+            "county": own.county.to_numpy()[first],
+            "irrigation_district": own.irrigation_district.to_numpy()[first],
+            # a sum depends on the order of its terms in the last digit: rounded, ties stay ties
+            "area_mu": np.bincount(label, own.area_mu),
+            "rounded": np.bincount(label, own.area_mu).round(6),
+            "n_blocks": np.bincount(label, own.n_blocks).astype(np.int64),
+            "cost_yuan": np.bincount(label, own.cost_yuan),
+            "south": -_extreme(np.maximum, label, own.north_m.to_numpy()),
+            "west": _extreme(np.minimum, label, own.west_m.to_numpy()),
+            "least": least[inside][first],
+        }
+    )
+    sums = sums.sort_values(["county", "rounded", "south", "west"], ascending=[True, False, True, True])
+    number = sums.groupby("county").cumcount() + 1
+    sums["site_id"] = [f"S{c}-{n:03d}" for c, n in zip(sums["county"], number, strict=True)]
+    # NaN where a county has no minimum: the comparison is false there
+    sums["meets_minimum"] = sums["area_mu"].to_numpy() >= sums["least"].to_numpy() * (1 - 1e-9)
+    names = np.empty(len(sums), dtype=object)
+    names[sums["label"].to_numpy()] = sums["site_id"].to_numpy()
+    ids[inside] = names[label]
+    return ids, _rows(sums)
+
+
+def of_blocks(site_of_node: NDArray[np.object_], node: Ints) -> NDArray[np.object_]:
+    """The site of each block, by its node; None where it is in none."""
+    return np.concatenate([site_of_node, np.array([None], object)])[node]
+
+
+def with_outlines(
+    rows: pd.DataFrame, site_id: NDArray[np.object_], geoms: NDArray[np.object_], crs: object
+) -> gpd.GeoDataFrame:
+    """The table of geo.schemas.SITES: `rows` of `grouped` with the blocks of each, collected, not dissolved.
+
+    site_id: of each block, None for one in no site; geoms: Polygon or MultiPolygon of each.
+    """
+    place = pd.Series(np.arange(len(rows)), index=rows.site_id.to_numpy())
+    inside = np.flatnonzero(pd.notna(site_id))
+    label = place.reindex(site_id[inside]).to_numpy(np.int64)
+    shapes = _collected(geoms[inside], label) if len(inside) else np.zeros(0, object)
+    frame = rows.assign(geometry=shapes)[list(COLUMNS)].reset_index(drop=True)
+    return gpd.GeoDataFrame(frame, geometry="geometry", crs=crs)
 
 
 def sites(
     blocks: gpd.GeoDataFrame,
     gap_m: float,
     minimum_mu: Mapping[str, float | None],
-    chosen: NDArray[np.bool_] | None = None,
-    found: Nodes | None = None,
+    chosen: Bools | None = None,
 ) -> tuple[NDArray[np.object_], gpd.GeoDataFrame]:
-    """The site of every block and the sites, the largest of a county first.
+    """The site of every block and the sites of a plan: `nodes`, `grouped` and `with_outlines` in one go."""
+    found, node = nodes(blocks, gap_m)
+    site_of_node, rows = grouped(found, minimum_mu, chosen)
+    ids = of_blocks(site_of_node, node)
+    return ids, with_outlines(rows, ids, blocks.geometry.to_numpy(), blocks.crs)
 
-    blocks: block_id, county, irrigation_district (null: one district of all such blocks of the county),
-    field_unit, area_mu, cost_yuan, meets_minimum, geometry in projected metres.
-    gap_m: two field units at most this far apart, from compliant block to compliant block, are one site.
-    minimum_mu: site minimum by county adcode; a county that is missing or None has none, and its sites
-    meet none (`meets_minimum` is false: nothing there counts towards a target).
-    chosen: bool[nodes], which nodes become sites; None: all. found: the nodes, where they are known already.
-    A group of nodes that could not reach the minimum whole is told as it is, chosen or not.
 
-    Returns the site_id of each row of blocks (None where the block does not meet its own minimum or is not
-    chosen) and the table of geo.schemas.SITES. Sites are numbered by area, then from north to south and west
-    to east, so the order of the rows does not matter. A site's geometry is its blocks, collected, not dissolved.
-    """
-    ids = np.full(len(blocks), None, dtype=object)
-    found = nodes(blocks, gap_m) if found is None else found
-    if len(found.county) == 0:
-        return ids, _table([], blocks.crs)
-    kept, group = np.ones(len(found.county), bool), found.group
-    if chosen is not None:
-        area = np.bincount(group, found.sums(blocks["area_mu"].to_numpy(float)))
-        least = pd.Series(found.county).map({c: m for c, m in minimum_mu.items() if m is not None})
-        kept = chosen | ~(area[group] >= least.to_numpy(float) * (1 - 1e-9))
-        touch = kept[found.left] & kept[found.right]
-        group = _components(np.arange(len(kept)), found.left[touch], found.right[touch])
-    inside = np.flatnonzero((found.node >= 0) & kept[found.node])
-    if len(inside) == 0:
-        return ids, _table([], blocks.crs)
-    compliant, chosen_blocks = inside, blocks.iloc[inside]
-    label = np.unique(group[found.node[inside]], return_inverse=True)[1].astype(np.int64)
-    geoms = chosen_blocks.geometry.to_numpy()
-    area, cost = chosen_blocks["area_mu"].to_numpy(float), chosen_blocks["cost_yuan"].to_numpy(float)
-    boxes = shapely.bounds(geoms)
-    first = np.unique(label, return_index=True)[1]
-    sums = pd.DataFrame(
-        {
-            "label": np.arange(len(first)),
-            "county": chosen_blocks["county"].to_numpy()[first],
-            "irrigation_district": chosen_blocks["irrigation_district"].to_numpy()[first],
-            # a sum depends on the order of its terms in the last digit: rounded, ties stay ties
-            "area_mu": np.bincount(label, area),
-            "rounded": np.bincount(label, area).round(6),
-            "n_blocks": np.bincount(label),
-            "cost_yuan": np.bincount(label, cost),
-            "north": -_extreme(np.maximum, label, boxes[:, 3]),
-            "west": _extreme(np.minimum, label, boxes[:, 0]),
-        }
-    )
-    sums = sums.sort_values(["county", "rounded", "north", "west"], ascending=[True, False, True, True])
-    number = sums.groupby("county").cumcount() + 1
-    sums["site_id"] = [f"S{c}-{n:03d}" for c, n in zip(sums["county"], number, strict=True)]
-    minimum = sums["county"].map({c: m for c, m in minimum_mu.items() if m is not None}).to_numpy(float)
-    # NaN where a county has no minimum: the comparison is false there
-    sums["meets_minimum"] = sums["area_mu"].to_numpy() >= minimum * (1 - 1e-9)
-
-    names = np.empty(len(sums), dtype=object)
-    names[sums["label"].to_numpy()] = sums["site_id"].to_numpy()
-    ids[compliant] = names[label]
-    sums["geometry"] = _collected(geoms, label)[sums["label"].to_numpy()]
-    return ids, _table(sums, blocks.crs)
+def _codes_of(left: Ints, right: Ints, n: int) -> Ints:
+    return left * n + right
 
 
 def _codes(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -142,11 +215,8 @@ def _codes(left: NDArray[np.integer], right: NDArray[np.integer]) -> NDArray[np.
     return np.unique(pairs, return_inverse=True)[1].astype(np.int64)
 
 
-def _components(
-    unit: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The component of each unit, where left and right name units that touch."""
-    n = int(unit.max()) + 1
+def _components(n: int, left: Ints, right: Ints) -> Ints:
+    """The component of each of n nodes, where left and right touch."""
     graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(n, n))
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
@@ -186,7 +256,7 @@ def _dissolved(collection: shapely.MultiPolygon) -> shapely.Geometry:
     return shapely.union_all(shapely.get_parts(collection))
 
 
-def _table(rows: pd.DataFrame | list[object], crs: object) -> gpd.GeoDataFrame:
-    frame = pd.DataFrame(rows, columns=list(COLUMNS)).reset_index(drop=True)
-    frame = frame.astype({"area_mu": float, "n_blocks": np.int64, "cost_yuan": float, "meets_minimum": bool})
-    return gpd.GeoDataFrame(frame, geometry="geometry", crs=crs)
+def _rows(rows: pd.DataFrame | list[object]) -> pd.DataFrame:
+    columns = [c for c in COLUMNS if c != "geometry"]
+    frame = pd.DataFrame(rows, columns=columns).reset_index(drop=True)
+    return frame.astype({"area_mu": float, "n_blocks": np.int64, "cost_yuan": float, "meets_minimum": bool})

@@ -1,25 +1,22 @@
-"""The tables of a plan from the planner's arrays: blocks, shares, and the sums of each county."""
+"""The tables of a plan from the planner's arrays: blocks, hauls, shares."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from geo import schemas
 from geo.neighbours import Neighbours
 from geo.rings import centroids
 from geo.schemas import MU_M2
-from planning.cost import Prices, block_cost, levelling, ridge_cost
+from planning.cost import Prices, block_cost, levelling
 from planning.earthwork import Hauls, hauls
-from planning.layout import SIDES, Sides, cut_and_fill, sides_told, watered
+from planning.layout import SIDES, Sides, cut_and_fill, watered
 from planning.machines import Seen
 from planning.parameters import Parameters
-from planning.programme import Unit
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
@@ -48,11 +45,13 @@ def blocks_table(
     beside: Sides,
     parcels_seen: Seen,
     blocks_seen: Seen,
+    begun: Mapping[str, int],
 ) -> tuple[gpd.GeoDataFrame, Hauls]:
     """One row a block, columns of geo.schemas.BLOCKS (site_id still null), in the order of the labels; its loads.
 
     label: int[n], block of each parcel, -1 none; outline: Polygon[blocks]; minimum_mu: block minimum of each
-    parcel's county; beside: what lies beside each block; parcels_seen, blocks_seen: the looks of both.
+    parcel's county; beside: what lies beside each block; parcels_seen, blocks_seen: the looks of both;
+    begun: by county, numbers of blocks that are given already.
     """
     n = len(outline)
     inside = label >= 0
@@ -105,7 +104,7 @@ def blocks_table(
     np.maximum.at(high, label[levelled], z[levelled])
     blocks = gpd.GeoDataFrame(
         {
-            "block_id": pd.Series(block_ids(county), dtype="str"),
+            "block_id": pd.Series(block_ids(county, begun), dtype="str"),
             "county": pd.Series(county, dtype="str"),
             "irrigation_district": parcels.irrigation_district.iloc[first].to_numpy(),
             "site_id": pd.Series([None] * n, dtype="str"),
@@ -148,10 +147,10 @@ def hauls_table(loads: Hauls, blocks: gpd.GeoDataFrame, parcels: gpd.GeoDataFram
     )
 
 
-def block_ids(county: npt.NDArray[np.object_]) -> list[str]:
-    """A name for each block: its county and a number that counts within the county."""
-    number = pd.Series(county).groupby(county).cumcount() + 1
-    return [f"B{c}-{k:05d}" for c, k in zip(county, number, strict=True)]
+def block_ids(county: npt.NDArray[np.object_], begun: Mapping[str, int]) -> list[str]:
+    """A name for each block: its county and a number that counts within the county, from those begun on."""
+    number = pd.Series(county).groupby(county).cumcount() + 1 + pd.Series(county).map(begun).fillna(0)
+    return [f"B{c}-{int(k):05d}" for c, k in zip(county, number, strict=True)]
 
 
 def shares_table(parcels: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -163,94 +162,3 @@ def shares_table(parcels: gpd.GeoDataFrame) -> pd.DataFrame:
     sums = inside.groupby(["block_id", "operator"], dropna=False, sort=True).area_mu.sum().reset_index()
     sums["share"] = sums.area_mu / sums.groupby("block_id").area_mu.transform("sum")
     return pd.DataFrame(sums[["block_id", "operator", "area_mu", "share"]])
-
-
-def county_sums(
-    parcels: gpd.GeoDataFrame,
-    blocks: gpd.GeoDataFrame,
-    sites: gpd.GeoDataFrame,
-    could: npt.NDArray[np.bool_],
-    kept_m: npt.NDArray[np.float64],
-    units: Sequence[Unit],
-    minimum_mu: dict[str, float],
-    unit_prices: Prices,
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """What plan.json says of each county that has parcels, and of all together.
-
-    could: bool[n], parcels that could be in some block; kept_m: metres of ridge kept, half at each parcel.
-    """
-    told = pd.DataFrame(parcels[["county", "area_mu", "block_id", "reason"]])
-    drawn = pd.DataFrame(blocks.drop(columns="geometry"))
-    own, theirs, here = (
-        {county: np.flatnonzero(code == i) for i, county in enumerate(names)}
-        for code, names in (pd.factorize(frame.county) for frame in (parcels, blocks, sites))
-    )
-    none = np.zeros(0, np.int64)
-    rows = [
-        _sums(
-            told.iloc[mine],
-            drawn.iloc[theirs.get(u.adcode, none)],
-            sites.iloc[here.get(u.adcode, none)],
-            could[mine],
-            float(kept_m[mine].sum()),
-            unit_prices,
-        )
-        | {
-            "county": u.adcode,
-            "name_zh": u.name_zh,
-            "name_en": u.name_en,
-            "kind": u.kind,
-            "floor_mu": u.floor_mu,
-            "ceiling_mu": u.ceiling_mu,
-            "deadline": u.deadline.isoformat() if u.deadline else None,
-            "budget_yuan": u.budget_yuan,
-            "site_minimum_mu": u.site_minimum_mu,
-            "block_minimum_mu": minimum_mu[u.adcode],
-            "block_minimum_assumed": u.block_minimum_mu is None,
-        }
-        for u in units
-        if (mine := own.get(u.adcode)) is not None
-    ]
-    for row in rows:
-        row["gap_mu"] = None if row["floor_mu"] is None else max(row["floor_mu"] - row["site_mu"], 0.0)
-    total = _sums(told, drawn, sites, could, float(kept_m.sum()), unit_prices)
-    for key in ("floor_mu", "ceiling_mu", "gap_mu"):
-        total[key] = float(sum(row[key] or 0.0 for row in rows))
-    return rows, total
-
-
-def _sums(
-    parcels: pd.DataFrame,
-    blocks: pd.DataFrame,
-    sites: gpd.GeoDataFrame,
-    could: npt.NDArray[np.bool_],
-    kept_m: float,
-    unit_prices: Prices,
-) -> dict[str, Any]:
-    good = blocks[blocks.meets_minimum]
-    whole = good[good.site_id.isin(sites.site_id[sites.meets_minimum])]
-    area = float(parcels.area_mu.sum())
-    joined = parcels.area_mu[parcels.block_id.notna()]
-    stopped = parcels[parcels.reason.notna()].groupby("reason").area_mu.sum()
-    ridges = ridge_cost(kept_m, unit_prices)
-    return {
-        "parcels": len(parcels),
-        "parcels_mu": area,
-        "blocks": len(blocks),
-        "joined_parcels": len(joined),
-        "compliant_mu": float(good.area_mu.sum()),
-        "share": float(joined.sum()) / area if area else 0.0,
-        "bound_share": float(parcels.area_mu.to_numpy()[could].sum()) / area if area else 0.0,
-        "sites": int(sites.meets_minimum.sum()),
-        "site_mu": float(whole.area_mu.sum()),
-        "cut_m3": float(blocks.cut_m3.sum()),
-        "surplus_m3": float((blocks.cut_m3 - blocks.fill_m3).sum()),
-        "cost_yuan": float(blocks.cost_yuan.sum()),
-        "ridge_kept_m": kept_m,
-        "ridge_kept_yuan": ridges,
-        "objective_yuan": float(blocks.cost_yuan.sum()) + ridges,
-        "benefit_yuan_per_year": float(blocks.benefit_yuan_per_year.sum()),
-        "gained_mu": float(blocks.gained_mu.sum()),
-        "sides": sides_told(blocks),
-        "stopped": {r: float(stopped.get(r, 0.0)) for r in schemas.REASONS if r in stopped.index},
-    }

@@ -131,7 +131,7 @@ def _rows(own: pd.DataFrame) -> list[tuple[Any, ...]]:
                 int(number) if inside else None,
                 block_mu if inside else None,
                 share if inside else None,
-                CONSENT.get(consent, "未登记") if consent is not None and consent == consent else "未登记",
+                CONSENT.get(consent, "未登记") if not pd.isna(consent) else "未登记",
                 said or None,
                 None,
             )

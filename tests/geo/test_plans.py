@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pandera.errors import SchemaError
 
-from geo import plans
+from geo import files, plans
 from geo.errors import ChigaiError
 
 
@@ -34,7 +34,7 @@ def test_a_write_that_fails_leaves_the_older_plan_whole(plan, tmp_path, monkeypa
     def fail(*_args, **_kwargs):
         raise OSError("no space left")
 
-    monkeypatch.setattr(plans, "_flush", fail)
+    monkeypatch.setattr(files, "flush", fail)
     with pytest.raises(OSError, match="no space"):
         plans.write(plan, folder)
     assert (folder / "plan.json").read_bytes() == before

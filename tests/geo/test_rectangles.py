@@ -66,7 +66,7 @@ def test_a_least_rectangle_holds_its_points_and_none_along_a_side_is_smaller(
         assert corner[2] - corner[1] == pytest.approx(wide, abs=1e-6)
         for side in (long, wide):
             run = np.hypot(*side)
-            along = own @ (side / run) if run > 0 else np.zeros(1)
+            along = own @ (side / run) if run > 1e-6 else np.zeros(1)  # no length, no direction
             assert along.min() >= -1e-6 and along.max() <= run + 1e-6
         ways = np.roll(hull, -1, axis=0) - hull
         ways = ways[np.hypot(ways[:, 0], ways[:, 1]) > 0]

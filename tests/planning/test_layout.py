@@ -17,7 +17,7 @@ from planning.cost import levelling
 from planning.earthwork import hauls
 from planning.effort import Effort
 from planning.layout import SIDES, Sides, cut_and_fill, places, sides, sides_told, watered
-from planning.pipeline import plan_checked
+from tests.planning.whole import plan_checked
 
 BLOCK = shapely.box(0, 0, 100, 50)
 

@@ -16,7 +16,9 @@ from geo.neighbours import neighbours
 from geo.schemas import MU_M2
 from planning import programme as programmes
 from planning.inputs import name_of
-from planning.pipeline import STAGES, Request, block_minimums, plan_checked, run
+from planning.pipeline import STAGES, Request, run
+from planning.programme import block_minimums
+from tests.planning.whole import plan_checked
 
 
 @pytest.fixture(scope="module")
@@ -153,8 +155,7 @@ def test_without_elevation_no_earth_is_moved_and_no_step_stops_a_block(checked, 
     plan = plan_checked(parcels, barriers, None, programme, programme.parameters, 1)
     assert (plan.blocks.cut_m3 == 0).all()
     assert plan.parcels.elevation_m.isna().all()
-    assert "elevation" not in plan.meta["totals"]["stopped"]
-    assert not plan.meta["earthwork"]
+    assert all("elevation" not in of["stopped"] for of in plan.tally["counties"].values())
 
 
 def test_parcels_of_one_village_only_where_the_programme_says_so(checked, programme):
@@ -209,7 +210,8 @@ def test_parcels_without_a_county_are_refused_with_the_cure(tmp_path):
 
 def test_a_county_given_by_hand_serves_data_that_name_none(tmp_path):
     _paddies(parcel_id=list("abcd")).to_file(tmp_path / "p.gpkg")
-    plan = run(Request(reading.Source(tmp_path / "p.gpkg", county="230321")), tmp_path / "plan")
+    run(Request(reading.Source(tmp_path / "p.gpkg", county="230321")), tmp_path / "plan")
+    plan = plans.read(tmp_path / "plan")
     assert plan.meta["counties"][0]["county"] == "230321"
     assert plan.meta["crs"] == "EPSG:32654"
     assert len(plan.blocks) == 2 or plan.blocks.n_parcels.sum() == 4
@@ -226,7 +228,8 @@ def test_parcels_of_a_strange_county_are_left_out_and_listed(tmp_path):
     _paddies(parcel_id=list("abcd"), county=["230321", "230321", "110101", "230321"]).to_file(
         tmp_path / "p.gpkg"
     )
-    plan = run(Request(reading.Source(tmp_path / "p.gpkg")), tmp_path / "plan")
+    run(Request(reading.Source(tmp_path / "p.gpkg")), tmp_path / "plan")
+    plan = plans.read(tmp_path / "plan")
     assert len(plan.parcels) == 3
     told = plan.findings[plan.findings.kind == "county_unknown"]
     assert told.area_mu.sum() == pytest.approx(2400 / MU_M2, rel=1e-6)
@@ -244,10 +247,11 @@ def test_plan_json_is_plain_json_and_tells_where_it_comes_from(plan_folder):
 
 def test_a_plan_is_named_after_its_file_or_the_demo_region(tmp_path, monkeypatch):
     monkeypatch.setenv("CHIGAI_HOME", str(tmp_path / "home"))
+    read = {"inputs": [{"name": "鸡东DK.zip"}]}
     for folder, name in (("home/demo", "demo"), ("home/files/ab", "鸡东DK.zip"), ("demo", "鸡东DK.zip")):
-        assert name_of(Request(reading.Source(tmp_path / folder / "鸡东DK.zip"))) == name
+        assert name_of(Request(reading.Source(tmp_path / folder / "鸡东DK.zip")), read) == name
     # a demo region kept elsewhere and linked to is the demo region all the same
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "demo").symlink_to(tmp_path / "elsewhere")
-    assert name_of(Request(reading.Source(tmp_path / "elsewhere" / "parcels.gpkg"))) == "demo"
+    assert name_of(Request(reading.Source(tmp_path / "elsewhere" / "parcels.gpkg")), read) == "demo"

@@ -17,8 +17,8 @@ from geo.outlines import outlines
 from planning import programme
 from planning.cost import Prices
 from planning.effort import Effort
-from planning.pipeline import plan_checked
 from planning.straight import Ground, straight_table, straightened
+from tests.planning.whole import plan_checked
 
 RAGGED = [3, 5, 4, 6, 2]
 """Paddies of each row that belong to the left block; eight stand in a row."""
