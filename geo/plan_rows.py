@@ -61,7 +61,7 @@ class Rows:
         self._lock = threading.Lock()
         first = 0
         try:
-            files = plans.files(folder, name)
+            files = plans.table_files(folder, name)
             for file in files:
                 about = pq.read_metadata(file)
                 for index in range(about.num_row_groups):
@@ -184,4 +184,4 @@ def _decoded(raw: pa.ChunkedArray) -> Shapes:
 
 def rows_of(folder: Path, name: str, kept: int = KEPT) -> Rows | None:
     """The rows of a table; None where the plan has none of that name."""
-    return Rows(folder, name, kept) if plans.files(folder, name) else None
+    return Rows(folder, name, kept) if plans.table_files(folder, name) else None

@@ -77,7 +77,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
     return meta
 
 
-def files(folder: Path, name: str) -> list[Path]:
+def table_files(folder: Path, name: str) -> list[Path]:
     """The files of a table in the order of its rows: one, or the parts of a folder of that name; none, no table."""
     path = Path(folder) / f"{name}.parquet"
     if path.is_dir():
@@ -89,7 +89,7 @@ def checksum(folder: Path) -> str:
     """A mark of what a plan holds, 16 hexadecimal digits: another plan at the same place has another."""
     mark = hashlib.sha256()
     for name in (*TABLES, "barriers"):
-        for path in files(folder, name):
+        for path in table_files(folder, name):
             about = path.stat()
             mark.update(f"{path.relative_to(folder)} {about.st_size} {about.st_mtime_ns}\n".encode())
     try:
