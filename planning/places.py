@@ -48,7 +48,9 @@ def places(folder: Path) -> gpd.GeoDataFrame:
         return gpd.GeoDataFrame(columns=["kind", *NAMES, *SUMS, *_BOX], geometry=[], crs=parcels.crs)
     how = dict.fromkeys(SUMS, "sum") | _BOX
     village = pd.concat(sums).groupby(NAMES, dropna=False, observed=True).agg(how).reset_index()
-    township = village.groupby(["county", "township"], dropna=False).agg(how).reset_index().assign(village=None)
+    township = (
+        village.groupby(["county", "township"], dropna=False).agg(how).reset_index().assign(village=None)
+    )
     found = pd.concat(
         [
             township[township["township"].notna()].assign(kind="township"),
@@ -119,7 +121,8 @@ def _outlines(cells: pd.DataFrame) -> dict[tuple[str, str], object]:
     most = most.drop_duplicates(["i", "j"])
     west, south = most["i"].to_numpy() * CELL_M, most["j"].to_numpy() * CELL_M
     frame = gpd.GeoDataFrame(
-        most[["county", "township"]].astype(str), geometry=shapely.box(west, south, west + CELL_M, south + CELL_M)
+        most[["county", "township"]].astype(str),
+        geometry=shapely.box(west, south, west + CELL_M, south + CELL_M),
     )
     whole = frame.dissolve(["county", "township"], method="coverage")
     shapes = shapely.coverage_simplify(whole.geometry.to_numpy(), 0.75 * CELL_M)

@@ -117,4 +117,3 @@ def clear(home: Path) -> None:
             stale = True
         if stale:
             shutil.rmtree(folder, ignore_errors=True)
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -38,6 +39,8 @@ FOUND = 12
 SHORTEST_CODE = 4
 """Characters from which a parcel is searched by its code."""
 _DIGITS = 3
+_POINT = re.compile(r"^\s*(-?\d{1,3}(?:\.\d+)?)\s*[,，\s]\s*(-?\d{1,2}(?:\.\d+)?)\s*$")
+"""Longitude and latitude, as they are written."""
 
 
 def routes() -> list[Route]:
@@ -133,7 +136,9 @@ def _parcel(data: mapdata.PlanMap, row: int, own: frozenset[str] | None) -> dict
         "box": _box(data, data.cutter.parcels, row),
         "size": "large" if large else "small",
         "block": block,
-        "design_level_m": None if block is None else _read(data.cutter.blocks, block, ["design_level_m"])["design_level_m"],
+        "design_level_m": None
+        if block is None
+        else _read(data.cutter.blocks, block, ["design_level_m"])["design_level_m"],
         **told,
     }
 
@@ -170,15 +175,27 @@ def _sentence(told: Mapping[str, Any]) -> dict[str, Any]:
 
 def _find(request: Request, desk: Desk) -> Response:
     """Where something is (q=): villages and townships by part of their name, blocks by part of their id, parcels by
-    the beginning of their code, for those who may know it. The nearest to what was asked comes first."""
+    the beginning of their code, for those who may know it; longitude,latitude (WGS 84) where that is on the map."""
     data, asked = plan_of(request), request.query_params.get("q", "").strip()[:64]
     if not asked:
         raise BadRequestError("q")
+    if (place := _POINT.match(asked)) is not None:
+        return _never(request, {"found": _point(data, float(place[1]), float(place[2])), "more": False})
     found = [*_named(data, asked), *_blocks(data, asked)]
     own = mine(desk)
     if len(asked) >= SHORTEST_CODE and (own is None or own):
         found += _parcels(data, asked, own)
     return _never(request, {"found": found[:FOUND], "more": len(found) > FOUND})
+
+
+def _point(data: mapdata.PlanMap, lon: float, lat: float) -> list[dict[str, Any]]:
+    if not (-180 <= lon <= 180 and -85 <= lat <= 85):
+        return []
+    x, y = np.array([lon]), np.array([lat])
+    if data.shift is not None:
+        x, y = data.shift(x, y)
+    at = [round(float(x[0]), 7), round(float(y[0]), 7)]
+    return [{"kind": "point", "name": f"{lon:g}, {lat:g}", "county": None, "box": [*at, *at]}]
 
 
 def _named(data: mapdata.PlanMap, asked: str) -> list[dict[str, Any]]:

@@ -99,5 +99,9 @@ def _sites(data: PlanMap) -> Bytes:
         off = np.hypot((xy[:, 0] - xy[i, 0]) * np.cos(np.radians(xy[i, 1])), xy[:, 1] - xy[i, 1])
         taken = set(given[np.argsort(off, kind="stable")[1 : _NEIGHBOURS + 1]].tolist())
         given[i] = next((c for c in range(colours) if c not in taken), i % colours)
-    of = data.blocks["site_id"].astype(object).map(dict(zip(sites.table["site_id"], given.tolist(), strict=True)))
+    of = (
+        data.blocks["site_id"]
+        .astype(object)
+        .map(dict(zip(sites.table["site_id"], given.tolist(), strict=True)))
+    )
     return of.fillna(colours).to_numpy().astype(np.uint8)

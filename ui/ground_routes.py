@@ -32,7 +32,9 @@ def routes() -> list[Route]:
 def given(settings: Settings) -> dict[Kind, Pictures]:
     """The pictures that the settings name. Raises ChigaiError where one cannot be read."""
     paths: dict[Kind, Path | None] = {"hillshade": settings.hillshade, "orthophoto": settings.orthophoto}
-    return {kind: _opened(path, kind, settings.shifted) for kind in KINDS if (path := paths[kind]) is not None}
+    return {
+        kind: _opened(path, kind, settings.shifted) for kind in KINDS if (path := paths[kind]) is not None
+    }
 
 
 @lru_cache(maxsize=8)

@@ -38,8 +38,7 @@ LOOK_AGAIN_S = 2.0
 
 _ID = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$")
 _SEVERITY_RANK = {"error": 3.0, "warning": 2.0, "info": 1.0}
-PARCEL_COLUMNS = ["parcel_id", "county", "field_unit", "block_id", "area_mu", "elevation_m", "reason", "size"]
-"""Told of a parcel. Never the operator, nor what the file declared."""
+
 
 class AbsentError(ChigaiError):
     """There is no plan or upload of that id."""
@@ -162,15 +161,6 @@ class PlanMap:
                 "state",
             ]
             return tiles.layer(frame, columns, size="area_mu", shift=self.shift)
-
-    def unit_parcels(self, unit: int) -> tiles.Layer:
-        """The parcels of a field unit as they are today."""
-        frame = plans.read_part(self.folder, "parcels", filters=[("field_unit", "==", unit)])
-        if frame is None:
-            raise _absent("地块", "parcel")
-        frame["size"] = np.where(frame["area_mu"] >= self.minimum_mu(frame["county"]), "large", "small")
-        frame = _rounded(frame, {"area_mu": 3, "elevation_m": 2})
-        return tiles.layer(frame, PARCEL_COLUMNS, size="area_mu", shift=self.shift)
 
     def minimum_mu(self, county: pd.Series) -> NDArray[np.float64]:
         """The least area of a block in each of these counties, mu; 0 where the plan names none."""

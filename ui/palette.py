@@ -68,7 +68,9 @@ SEVERITIES: dict[str, Look] = {
 """A finding, worst first."""
 
 
-def _scale(colours: str, edges: tuple[float, ...], zh: str, en: str, counted: bool = False) -> dict[str, Look]:
+def _scale(
+    colours: str, edges: tuple[float, ...], zh: str, en: str, counted: bool = False
+) -> dict[str, Look]:
     """A class below the first edge, one between any two, one from the last on; colours: as many, pale to dark.
 
     counted: whole numbers, so that the class from 5 to 7 is 5–6.
@@ -100,13 +102,25 @@ CUTS = _scale("#FFFFD4 #FEE391 #FEC44F #FE9929 #EC7014 #CC4C02 #8C2D04", CUT_EDG
 OPERATOR_EDGES = (2.0, 3.0, 4.0, 5.0, 7.0, 10.0)
 OPERATORS = _scale(
     "#EDF8FB #BFD3E6 #9EBCDA #8C96C6 #8C6BB1 #88419D #4D004B", OPERATOR_EDGES, " 户", "", counted=True
-) | {"unknown": Look("#D9DDE0", "empty", "", "不显示（不是您负责的县，或没有数据）", "not shown (not your county, or no data)")}
+) | {
+    "unknown": Look(
+        "#D9DDE0",
+        "empty",
+        "",
+        "不显示（不是您负责的县，或没有数据）",
+        "not shown (not your county, or no data)",
+    )
+}
 """Operators in a block (ColorBrewer BuPu)."""
 
 SITES: dict[str, Look] = {
     **{
-        f"c{i}": Look(colour, "plain", "", "一种颜色一个示范点，相邻的不同色", "one colour a site; neighbours differ")
-        for i, colour in enumerate("#0072B2 #E69F00 #009E73 #CC79A7 #56B4E9 #D55E00 #F0E442".split())
+        f"c{i}": Look(
+            colour, "plain", "", "一种颜色一个示范点，相邻的不同色", "one colour a site; neighbours differ"
+        )
+        for i, colour in enumerate(
+            ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442"]
+        )
     },
     "none": Look("#C9CFD3", "plain", "", "不在示范点里", "in no site"),
 }

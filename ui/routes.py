@@ -20,6 +20,7 @@ from ui import (
     mappages,
     maps,
     photo_routes,
+    pick_routes,
     state_routes,
     tile_routes,
 )
@@ -40,6 +41,7 @@ def routes() -> list[Route]:
         Route(f"{maps.ROOT}/data/upload/{{id}}/{{layer}}.geojson", guarded(_upload_data)),
         *tile_routes.routes(),
         *card_routes.routes(),
+        *pick_routes.routes(),
         *ground_routes.routes(),
         *state_routes.routes(),
         *photo_routes.routes(),
@@ -70,15 +72,9 @@ def _findings_page(request: Request, desk: Desk) -> Response:
 
 
 def _plan_data(request: Request, desk: Desk) -> Response:
-    """Sites as points; the parcels of one field unit (parcels.geojson?unit=)."""
-    data = mapdata.plan(request.path_params["id"], current().shifted)
-    name = request.path_params["layer"]
-    if name == "sites":
-        return _boxed(request, desk, data.sites)
-    if name == "parcels":
-        unit = answers.whole_number(request.query_params.get("unit"), "unit", -(2**62), 2**62)
-        layer = data.unit_parcels(unit)
-        return _geojson(layer, np.arange(len(layer.geoms)), _limit(request), None, desk)
+    """Sites as points; blocks and parcels come as tiles (ui.tile_routes)."""
+    if request.path_params["layer"] == "sites":
+        return _boxed(request, desk, mapdata.plan(request.path_params["id"], current().shifted).sites)
     return plain("没有这个图层。 No such layer.", 404)
 
 

@@ -41,7 +41,9 @@ def write(cutter: Cutter, path: Path, progress: Progress = lambda fraction: None
             if not count:
                 # an archive holds at least one tile
                 writer.write_tile(form.zxy_to_tileid(FIRST, 0, 0), gzip.compress(b"", mtime=0))
-            writer.finalize(_header(roots), {"name": "chigai", "format": "pbf", "vector_layers": _described()})
+            writer.finalize(
+                _header(roots), {"name": "chigai", "format": "pbf", "vector_layers": _described()}
+            )
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
@@ -52,7 +54,12 @@ def write(cutter: Cutter, path: Path, progress: Progress = lambda fraction: None
 
 def _header(roots: list[Tile]) -> dict[str, object]:
     boxes = [degrees(tile) for tile in roots] or [(-180.0, -85.0, 180.0, 85.0)]
-    ends = [min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)]
+    ends = [
+        min(b[0] for b in boxes),
+        min(b[1] for b in boxes),
+        max(b[2] for b in boxes),
+        max(b[3] for b in boxes),
+    ]
     west, south, east, north = (int(end * 1e7) for end in ends)
     return {
         "tile_type": form.TileType.MVT,
@@ -74,7 +81,9 @@ class Archive:
         with path.open("rb") as file:
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._head = form.deserialize_header(self._bytes[:127])
-        self.meta = json.loads(gzip.decompress(self._part("metadata_offset", 0, self._head["metadata_length"])))
+        self.meta = json.loads(
+            gzip.decompress(self._part("metadata_offset", 0, self._head["metadata_length"]))
+        )
         self._directory = lru_cache(_DIRECTORIES)(
             lambda offset, length: form.deserialize_directory(self._bytes[offset : offset + length])
         )

@@ -241,9 +241,7 @@ def _features(room, scratch, kind, number, xy, at, first, which, scale, x0, y0, 
             if kind == AREA:
                 size, px, py = _ring(scratch, size, xy, at[r], at[r + 1], scale, x0, y0, px, py)
             else:
-                size, px, py = _line(
-                    scratch, size, xy, at[r], at[r + 1], scale, x0, y0, px, py, extent
-                )
+                size, px, py = _line(scratch, size, xy, at[r], at[r + 1], scale, x0, y0, px, py, extent)
         if not size:
             continue
         inside = 1 + _size(number[i]) + 2 + 1 + _size(size) + size

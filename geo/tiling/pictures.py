@@ -192,4 +192,3 @@ def _written(picture: NDArray[np.uint8]) -> tuple[bytes, str]:
         return out.getvalue(), "image/jpeg"
     Image.fromarray(pixels).save(out, "PNG")
     return out.getvalue(), "image/png"
-
