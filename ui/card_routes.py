@@ -181,10 +181,12 @@ def _find(request: Request, desk: Desk) -> Response:
         raise BadRequestError("q")
     if (place := _POINT.match(asked)) is not None:
         return _never(request, {"found": _point(data, float(place[1]), float(place[2])), "more": False})
-    found = [*_named(data, asked), *_blocks(data, asked)]
     own = mine(desk)
-    if len(asked) >= SHORTEST_CODE and (own is None or own):
-        found += _parcels(data, asked, own)
+    known = len(asked) >= SHORTEST_CODE and (own is None or own)
+    parcels = _parcels(data, asked, own) if known else []
+    blocks = _blocks(data, asked)
+    # digits are how a parcel's code begins, and what a block's id only holds
+    found = [*_named(data, asked), *(parcels + blocks if asked.isdigit() else blocks + parcels)]
     return _never(request, {"found": found[:FOUND], "more": len(found) > FOUND})
 
 

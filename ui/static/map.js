@@ -164,7 +164,7 @@
       this.unpop();
       const map = this.map;
       if (map.getContainer().clientWidth >= NARROW) {
-        this.card = L.popup({ maxWidth: 300, minWidth: 200, autoPanPadding: [16, 16] });
+        this.card = L.popup({ maxWidth: 300, minWidth: 200, maxHeight: map.getSize().y - 60, autoPanPadding: [16, 16] });
         this.card.setLatLng(at).setContent(node).openOn(map);
         return;
       }
@@ -244,10 +244,10 @@
     }
 
     zoomed() {
-      // a coarse grid, for the far view alone
-      this.coarse = Boolean(this.footprint) && this.map.getZoom() < (cfg.grid ? cfg.near : FINE);
-      if (this.footprint) this.footprint.setStyle({ fill: this.coarse });
       const townships = Boolean(this.painted) && this.painted.far();
+      // a coarse grid, for the far view alone
+      this.coarse = Boolean(this.footprint) && !townships && this.map.getZoom() < (cfg.grid ? cfg.near : FINE);
+      if (this.footprint) this.footprint.setStyle({ fill: this.coarse });
       if (this.painted) this.painted.dress();
       if (this.counties) {
         const near = this.near() || townships;

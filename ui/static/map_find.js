@@ -100,10 +100,10 @@
     const control = L.control({ position: "topleft" });
     control.onAdd = () => {
       const box = el("div", "cg-tools leaflet-bar");
-      const locate = button("⌖", () => here(view));
-      const print = button("⎙", () => window.print());
-      for (const [node, text] of [[locate, T.locate], [print, T.print]]) {
-        node.className = "cg-tool";
+      const locate = button("", () => here(view));
+      const print = button("", () => window.print());
+      for (const [node, text, kind] of [[locate, T.locate, "locate"], [print, T.print, "print"]]) {
+        node.className = `cg-tool cg-tool-${kind}`;
         node.title = text;
         node.setAttribute("aria-label", text);
         box.append(node);

@@ -30,7 +30,7 @@
     if (on("work_sites")) parts.push(["legend_work_sites", "work", view.cfg.seen.sites, "round"]);
     if (on("sites")) parts.push(["legend_sites", "blocks", ["site", "site_small"], "round"]);
     if (view.painted) parts.push(...view.painted.legend());
-    if (view.coarse && !far && view.map.hasLayer(view.groups.footprint)) parts.push(["legend_footprint", "footprint"]);
+    if (view.coarse && view.map.hasLayer(view.groups.footprint)) parts.push(["legend_footprint", "footprint"]);
     if (on("findings")) parts.push(["legend_findings", "findings"]);
     const drawn = JSON.stringify(parts);
     if (drawn === view.legendDrawn) return;

@@ -84,6 +84,11 @@
       if (byte && this.on("seams", zoom) && this.on("blocks", zoom))
         put("seams", parcels, tiles.byLook(parcels, part, (n) => (colour.parcel.rest(byte(n)) ? null : "seam")),
           () => ({ fill: false, stroke: true, color: "#ffffff", weight: 0.9, opacity: 0.75 }));
+      if (out.seams) {
+        // where an old ridge is a block's edge as well, it stays
+        const every = tiles.byLook(blocks, part, () => "edge");
+        out.edges = tiles.drawn(blocks, part, every, () => ({ fill: false, stroke: true, color: "#1d2a35", weight: 1.5, opacity: 0.9 }));
+      }
       if (byte && this.on("why", zoom))
         put("why", parcels, tiles.byLook(parcels, part, (n) => colour.parcel.reason(byte(n))), (key) => area(colour.paint("why", key), 0.75, "#33414d", true));
       if (this.on("barriers", zoom)) this.barriers(layers, part, put);
@@ -109,7 +114,7 @@
     }
 
     busy() {
-      return this.grid.isLoading();
+      return this.view.map.getZoom() >= cfg.grid.first - 0.5 && this.grid.isLoading();
     }
 
     failed() {

@@ -189,6 +189,7 @@
 
     async _getVectorTilePromise(coords) {
       await begun;
+      if (coords.z < cfg.grid.first) return { layers: {} };
       try {
         const { url, part } = this._source(coords);
         const layers = await tile(url);
@@ -222,6 +223,8 @@
     },
   };
 
+  if (L.VectorGrid) L.VectorGrid.Protobuf.include(Grid);
+
   function canvas(coords, size, options) {
     const renderer = L.canvas.tile(coords, size, options);
     renderer.getContainer().chigaiRenderer = renderer;
@@ -237,7 +240,6 @@
     return {
       rendererFactory: canvas,
       interactive: false,
-      minZoom: 12,
       zIndex: 5,
       updateWhenZooming: false,
       keepBuffer: 1,
@@ -250,6 +252,9 @@
   /* looks(layers, part, coords): what is drawn, {name: {extent, features: [{properties: style, brush}]}} or a promise. */
   function dress(grid, looks) {
     grid.options.looks = looks;
+    // not among the options from the start: a map with such a layer would begin no further off
+    grid.once("add", () => (grid.options.minZoom = cfg.grid.first));
+    if (grid._map) grid.options.minZoom = cfg.grid.first;
     return grid;
   }
 
@@ -314,8 +319,6 @@
 
   function setUp(config) {
     cfg = config;
-    if (!cfg.grid) return;
-    L.VectorGrid.Protobuf.include(Grid);
     ready();
   }
 
