@@ -67,7 +67,7 @@ class Cutter:
 
     def tile(self, tile: Tile) -> bytes:
         """One tile of a zoom from FIRST to LAST; empty where nothing lies in it."""
-        return b"".join(data for _, data in sorted(self._cut(tile, tile[0])))
+        return b"".join(data for _, data in self._cut(tile, tile[0]))
 
     def below(self, tile: Tile) -> Iterator[tuple[Tile, bytes]]:
         """Every tile with something in it that lies in `tile`, of its own zoom to LAST."""
