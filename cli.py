@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands import db, explain, export, ledger, package, people, sites
+from commands import data, db, explain, export, ledger, package, people, sites
+from commands.options import Barriers, Crs, Dem, Encoding, Layer, Map, Parcels, Where, source_of
 from geo.errors import ChigaiError
 from planning.effort import Effort
 from ui.terminal import Lang, Screen, guarded, language, print_counties, print_findings, print_stopped
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from geo.checking import Checked
-    from geo.reading import Source
 
 app = typer.Typer(
     name="chigai",
@@ -43,63 +43,6 @@ def _start(
     ] = None,
 ) -> None:
     ctx.obj = Screen.open(language(lang))
-
-
-Parcels = Annotated[
-    Path, typer.Argument(help="池块文件 · the paddies: shp, zip, gpkg, gdb, geojson, parquet, fgb")
-]
-Barriers = Annotated[
-    Path | None, typer.Option(help="渠、沟、路、林带 · canals, ditches, roads, shelterbelts")
-]
-Dem = Annotated[Path | None, typer.Option(help="高程栅格 · elevation raster")]
-Layer = Annotated[str | None, typer.Option(help="图层名 · name of the layer")]
-Where = Annotated[
-    str | None, typer.Option(metavar="SQL", help="只取符合条件的行 · only rows that fulfil this")
-]
-Crs = Annotated[
-    int | None, typer.Option(metavar="EPSG", help="坐标系，优先于文件所写 · overrides the file's own")
-]
-Encoding = Annotated[str | None, typer.Option(help="文字编码，如 GBK · encoding of the text, such as GBK")]
-Map = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map", metavar="FIELD=COLUMN", help="字段对应，可重复 · which column is which field; repeatable"
-    ),
-]
-
-
-def _source(
-    parcels: Path,
-    layer: str | None,
-    where: str | None,
-    crs: int | None,
-    encoding: str | None,
-    pairs: list[str] | None,
-    county: str | None = None,
-) -> Source:
-    """The source that the options describe. Raises ChigaiError for a --map that is no field=column."""
-    from geo.reading import Source
-
-    mapping: dict[str, str] = {}
-    for pair in pairs or []:
-        field, equals, column = pair.partition("=")
-        if not equals or not field.strip() or not column.strip():
-            raise ChigaiError(
-                f"--map {pair} 不是“字段=列名”。",
-                f"--map {pair} is not field=column.",
-                do_zh="写成 --map parcel_id=DKBM 这样。",
-                do_en="write it as --map parcel_id=DKBM.",
-            )
-        mapping[field.strip()] = column.strip()
-    return Source(
-        path=parcels,
-        layer=layer,
-        where=where,
-        crs=crs,
-        encoding=encoding,
-        mapping=mapping or None,
-        county=county,
-    )
 
 
 @app.command()
@@ -171,7 +114,7 @@ def check(
     from planning.inputs import Request, read_and_check
 
     screen: Screen = ctx.obj
-    source = _source(parcels, layer, where, crs, encoding, pairs)
+    source = source_of(parcels, layer, where, crs, encoding, pairs)
     if out is not None and out.suffix.lower() != ".gpkg":
         raise ChigaiError(
             "--out 要以 .gpkg 结尾。",
@@ -270,15 +213,19 @@ def plan(
         bool, typer.Option("--resume", help="接着上次停下的地方做 · go on where a stopped run was")
     ] = False,
 ) -> None:
-    """规划并池。 Join the paddies into blocks and write a plan folder."""
+    """规划并池。 Join the paddies into blocks and write a plan folder.
+
+    PARCELS is a file, or the folder of a dataset that chigai import made: that has its barriers and its elevation.
+    """
     from geo import plans
     from planning import pipeline
 
     screen: Screen = ctx.obj
     plans.check_target(out)
+    dem = dem or data.dem_of(parcels)
     given = {"max_mu": max_mu, "max_step_m": max_step, "ridge_max_gap_m": ridge_gap}
     request = pipeline.Request(
-        source=_source(parcels, layer, where, crs, encoding, pairs, county),
+        source=source_of(parcels, layer, where, crs, encoding, pairs, county),
         barriers=barriers,
         dem=dem,
         programme=programme,
@@ -364,7 +311,7 @@ def _adopt(folder: Path, home: Path) -> str:
     return name
 
 
-for verbs in (explain, export, ledger, db, package, people, sites):
+for verbs in (data, explain, export, ledger, db, package, people, sites):
     verbs.register(app)
 
 

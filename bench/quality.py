@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 from rich.console import Console
@@ -28,13 +29,13 @@ from rich.table import Table
 from bench.speed import ROOT, greedy
 from geo import reading
 from geo.schemas import MU_M2
-from planning import joining, quality
+from planning import joining, quality, tract
 from planning.blocks import solve
 from planning.cost import levelling
 from planning.effort import Effort
 from planning.fields import Fields, Rules
-from planning.inputs import Request
-from planning.pipeline import run
+from planning.inputs import Request, read_and_check
+from planning.programme import block_minimums, load
 
 WORTHS_YUAN_PER_MU = (1500.0, 1000.0, 700.0, 500.0)
 SMALL = 30
@@ -50,11 +51,20 @@ class Case:
     could: np.ndarray
     rules: Rules
     field_unit: np.ndarray
-    plan: Any
+    plan: tract.Made
+    barriers: gpd.GeoDataFrame | None
+    parameters: dict[str, Any]
+    minimum_mu: dict[str, float]
 
 
-def case(name: str, request: Request, folder: Path) -> Case:
-    """Run the pipeline once at the quick effort and keep what its engine was given."""
+def case(name: str, request: Request) -> Case:
+    """Plan all of it as one tract at the quick effort, and keep what the engine was given."""
+    _, barriers, checked = read_and_check(request)
+    programme = load(request.programme)
+    parameters = programme.parameters.with_values(**request.overrides)
+    rules = tract.Rules(
+        programme, parameters, block_minimums(programme), request.dem, request.seed, Effort.quick
+    )
     given: dict[str, Any] = {}
     real = joining.solve
 
@@ -64,7 +74,7 @@ def case(name: str, request: Request, folder: Path) -> Case:
 
     joining.solve = listen  # type: ignore[assignment]
     try:
-        plan = run(replace(request, effort=Effort.quick), folder / name)
+        plan = tract.planned(checked.parcels, barriers, rules)
     finally:
         joining.solve = real
     # the engine's rows come from the plan's by a stable sort on what may be joined; units follow from areas
@@ -72,7 +82,10 @@ def case(name: str, request: Request, folder: Path) -> Case:
     mine = np.lexsort((given["fields"].elevation_m, given["fields"].area_m2))
     unit = np.empty(len(order), np.int64)
     unit[mine] = plan.parcels.field_unit.to_numpy()[order]
-    return Case(name, field_unit=unit, plan=plan, **given)
+    return Case(
+        name, field_unit=unit, plan=plan, barriers=barriers, parameters=parameters.as_values(),
+        minimum_mu=block_minimums(programme), **given,
+    )  # fmt: skip
 
 
 def joined(c: Case, effort: Effort, rules: Rules) -> tuple[float, pd.DataFrame, np.ndarray]:
@@ -124,7 +137,7 @@ def show_efforts(console: Console, c: Case) -> None:
 
 def show_worths(console: Console, c: Case) -> None:
     """Area and earth per mu for several worths of a mu, beside greedy joining of the same paddies."""
-    _, share, cut = greedy(c.plan)
+    _, share, cut = greedy(c.plan, c.barriers, c.parameters, c.minimum_mu)
     possible = c.fields.area_m2[c.could].sum() / c.fields.area_m2.sum()
     table = Table(
         "worth of a mu, yuan", "area in blocks / possible", "cut, m³ per mu", "parts proven", title=c.name
@@ -158,11 +171,11 @@ def main() -> None:
             subprocess.run(made, cwd=ROOT, check=True, capture_output=True)
             source = reading.Source(demo / "parcels.gpkg")
             request = Request(source, demo / "barriers.gpkg", demo / "dem.tif")
-            show_efforts(console, case(f"plan-{size}", request, home))
+            show_efforts(console, case(f"demo-{size}", request))
         for step in given.step if given.data else []:
             source = reading.Source(given.data, where=given.where, county=given.county)
             request = Request(source, None, given.dem, overrides={"max_step_m": step})
-            c = case(f"{given.data.stem}-{step}", request, home)
+            c = case(f"{given.data.stem}-{step}", request)
             show_efforts(console, c)
             show_worths(console, c)
 

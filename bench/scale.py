@@ -95,7 +95,7 @@ def plan_here(demo: Path, source: str, effort: Effort, out: Path) -> Row:
     )
     watch = Watch()
     made = pipeline.run(request, out, watch.at)
-    return {"planned": len(made.parcels), "blocks": len(made.blocks), "stages": watch.end()}
+    return {"planned": made["totals"]["parcels"], "blocks": made["totals"]["blocks"], "stages": watch.end()}
 
 
 def measure(parcels: int, folder: Path, source: str = "parquet", effort: Effort = Effort.quick) -> Row:

@@ -52,9 +52,7 @@ class Part:
     sha256: str
 
 
-def parts_of(
-    parcels: gpd.GeoDataFrame, part_rows: int = PART_ROWS
-) -> list[tuple[npt.NDArray[np.int64], int | None]]:
+def parts_of(parcels: gpd.GeoDataFrame, part_rows: int) -> list[tuple[npt.NDArray[np.int64], int | None]]:
     """The rows of each part, and the number of the district of which it is a stretch, None: its districts are whole.
 
     parcels: parcel_id, county, irrigation_district, geometry in projected metres.
@@ -88,7 +86,6 @@ def write(
     tables: dict[str, gpd.GeoDataFrame | None],
     told: dict[str, Any],
     progress: Callable[[float], None] | None = None,
-    part_rows: int = PART_ROWS,
 ) -> dict[str, Any]:
     """Write a dataset beside `folder` and rename it into place; returns its manifest.
 
@@ -100,7 +97,7 @@ def write(
     beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.part")
     beside.mkdir(parents=True)
     try:
-        found = parts_of(parcels, part_rows)
+        found = parts_of(parcels, PART_ROWS)
         written = []
         for i, (rows, stretch) in enumerate(found):
             tell(i / len(found))

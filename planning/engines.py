@@ -32,6 +32,8 @@ Tell = Callable[[int, str, float], None]
 ATTEMPTS = 3
 """Times that a task is begun whose worker dies, before the run gives up."""
 POLL_S = 0.2
+CONNECT_S = 10.0
+"""Time that a scheduler is given to answer."""
 
 
 class Engine(Protocol):
@@ -75,34 +77,40 @@ class Pool:
         todo = list(range(len(tasks)))[::-1]
         begun = [0] * len(tasks)
         pool = self._pool
-        while todo or any(w.at is not None for w in pool):
-            while len(pool) < min(self.workers, len(tasks)):
-                pool.append(_Worker.started())
-            for worker in pool:
-                if worker.at is None and todo:
-                    worker.at = todo.pop()
-                    begun[worker.at] += 1
-                    worker.send(call, tasks[worker.at])
-            busy = {w.pipe: w for w in pool if w.at is not None}
-            for pipe in wait(list(busy), POLL_S):
-                worker = busy[pipe]  # type: ignore[index]
-                number = worker.at
-                assert number is not None
-                answer = worker.answer()
-                if answer is None:
-                    pool.remove(worker)
-                    worker.end()
-                    if begun[number] >= ATTEMPTS:
-                        raise _died(number, len(tasks))
-                    todo.append(number)
-                elif isinstance(answer, _At):
-                    tell(number, answer.stage, answer.fraction)
-                else:
-                    worker.at = None
-                    if isinstance(answer, _Failed):
-                        raise answer.error
-                    yield number, answer.result
-            tell(-1, "", 0.0)
+        try:
+            while todo or any(w.at is not None for w in pool):
+                while len(pool) < min(self.workers, len(tasks)):
+                    pool.append(_Worker.started())
+                for worker in pool:
+                    if worker.at is None and todo:
+                        worker.at = todo.pop()
+                        begun[worker.at] += 1
+                        worker.send(call, tasks[worker.at])
+                busy = {w.pipe: w for w in pool if w.at is not None}
+                for pipe in wait(list(busy), POLL_S):
+                    worker = busy[pipe]  # type: ignore[index]
+                    number = worker.at
+                    assert number is not None
+                    answer = worker.answer()
+                    if answer is None:
+                        pool.remove(worker)
+                        worker.end()
+                        if begun[number] >= ATTEMPTS:
+                            raise _died(number, len(tasks))
+                        todo.append(number)
+                    elif isinstance(answer, _At):
+                        tell(number, answer.stage, answer.fraction)
+                    else:
+                        worker.at = None
+                        if isinstance(answer, _Failed):
+                            raise answer.error
+                        yield number, answer.result
+                tell(-1, "", 0.0)
+        finally:
+            # whoever is still at a task of this run would answer it in the next one
+            for worker in [w for w in pool if w.at is not None]:
+                pool.remove(worker)
+                worker.end()
 
     def close(self) -> None:
         for worker in self._pool:
@@ -191,7 +199,15 @@ class Cluster:
     def __init__(self, address: str) -> None:
         from distributed import Client
 
-        self._client = Client(address, set_as_default=False)
+        try:
+            self._client = Client(address, set_as_default=False, timeout=CONNECT_S)
+        except (OSError, ValueError) as error:
+            raise ChigaiError(
+                f"连不上 Dask 调度器 {address}：{error}",
+                f"The Dask scheduler at {address} does not answer: {error}",
+                do_zh="先启动 dask scheduler 和 dask worker，再给出 --scheduler tcp://主机:8786。",
+                do_en="start dask scheduler and dask worker, then give --scheduler tcp://HOST:8786.",
+            ) from error
 
     def run(
         self, call: Call[Task, Result], tasks: Sequence[Task], tell: Tell
@@ -199,6 +215,8 @@ class Cluster:
         from distributed import KilledWorker
         from distributed import wait as first_of
 
+        if not tasks:
+            return
         futures = self._client.map(partial(_quietly, call), list(tasks), pure=False)
         number = {future.key: i for i, future in enumerate(futures)}
         pending = set(futures)
@@ -206,7 +224,8 @@ class Cluster:
             while pending:
                 tell(-1, "", 0.0)
                 try:
-                    done, pending = first_of(pending, timeout=POLL_S, return_when="FIRST_COMPLETED")
+                    with self._client.as_current():
+                        done, pending = first_of(pending, timeout=POLL_S, return_when="FIRST_COMPLETED")
                 except TimeoutError:
                     continue
                 for future in done:
@@ -229,12 +248,21 @@ def _quietly(call: Call[Any, Any], task: Any) -> Any:
 @contextmanager
 def engine(workers: int | None, scheduler: str | None, tasks: int) -> Iterator[Engine]:
     """The engine for so many tasks. workers: processes, None: one for each core; scheduler: address of a Dask scheduler."""
-    count = min(workers or os.cpu_count() or 1, tasks)
+    count = _processes(workers, tasks)
     made: Engine = Cluster(scheduler) if scheduler is not None else Pool(count) if count > 1 else Here()
     try:
         yield made
     finally:
         made.close()
+
+
+def _processes(workers: int | None, tasks: int) -> int:
+    return max(min(workers or os.cpu_count() or 1, tasks), 1)
+
+
+def threads_of(workers: int | None, tasks: int) -> int:
+    """Threads that a task may use on this machine, beside the other processes at work."""
+    return max((os.cpu_count() or 1) // _processes(workers, tasks), 1)
 
 
 def _died(number: int, tasks: int) -> ChigaiError:

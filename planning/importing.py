@@ -27,6 +27,11 @@ SMALL_BYTES = 10_000_000
 """A file below this has fewer parcels than that, and is not worth a checksum beforehand."""
 
 
+def work_home() -> Path:
+    """The folder of what runs keep for each other; whatever lies there may go at any time between two runs."""
+    return plans.home() / "work"
+
+
 def imported(
     request: Request, folder: Path, progress: Progress | None = None, more: dict[str, Any] | None = None
 ) -> dict[str, Any]:
@@ -115,7 +120,7 @@ def _kept(request: Request) -> Path | None:
         "chigai": importlib.metadata.version("chigai"),
     }
     text = json.dumps(said, sort_keys=True, default=str)
-    return plans.home() / "parcels" / f"kept-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
+    return work_home() / f"dataset-{hashlib.sha256(text.encode()).hexdigest()[:24]}"
 
 
 def _size(path: Path) -> int:

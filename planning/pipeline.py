@@ -12,7 +12,8 @@ import importlib.metadata
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -20,13 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from geo import datasets, files, plans, schemas, terrain
+from geo.errors import ChigaiError
 from planning import layout, machines, quality, tables, tally
 from planning.choosing import put_in
 from planning.conduct import Conductor
-from planning.engines import engine
-from planning.importing import dataset_of
+from planning.engines import engine, threads_of
+from planning.importing import dataset_of, work_home
 from planning.inputs import Request, known_counties, name_of, together, told_of
 from planning.programme import Parameters, Programme, block_minimums, load
 from planning.tally import Tally
@@ -102,6 +105,7 @@ def run(
     scheduler: str | None = None,
     resume: bool = False,
     keep: bool = False,
+    work: Path | None = None,
 ) -> dict[str, Any]:
     """Plan what the request names; what plan.json says of the plan that then lies in `out`.
 
@@ -109,6 +113,7 @@ def run(
     scheduler: address of a Dask scheduler whose workers see the same folders; both change nothing in the plan.
     progress(stage, fraction of the whole run) may raise CancelledError: the run stops, and `out` stays as it was.
     keep: what was done stays for a later run with `resume`, which goes on there if it asks for the same.
+    work: where the tracts lie meanwhile, None: below CHIGAI_HOME, in a place of this plan's own.
     Raises ChigaiError for input or parameters that cannot be planned.
     """
     out = Path(out)
@@ -116,14 +121,16 @@ def run(
     programme = load(request.programme)
     parameters = programme.parameters.with_values(**request.overrides)
     clock = _Clock(progress)
-    work = _work(request, out, resume)
-    try:
-        meta = _run(request, out, programme, parameters, clock, work, workers, scheduler)
-    except BaseException:
-        if not keep:
-            shutil.rmtree(work, ignore_errors=True)
-        raise
-    shutil.rmtree(work, ignore_errors=True)
+    work = work or work_home() / hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:24]
+    with _alone(work, out):
+        _begin(work, request, resume)
+        try:
+            meta = _run(request, out, programme, parameters, clock, work, workers, scheduler)
+        except BaseException:
+            if not keep:
+                shutil.rmtree(work, ignore_errors=True)
+            raise
+        shutil.rmtree(work, ignore_errors=True)
     return meta
 
 
@@ -146,7 +153,7 @@ def _run(
         terrain.check_reach(request.dem, [p.bounds for p in parts], manifest["crs"])
     brief = Brief(
         work, dataset, request.programme, dict(request.overrides), request.dem, request.seed, request.effort,
-        threads=2 if workers == 1 and scheduler is None else 1,
+        threads=1 if scheduler is not None else threads_of(workers, len(parts)),
     )  # fmt: skip
     known = {u.adcode for u in programme.units}
     parts = [p for p in parts if known & p.counties.keys()]
@@ -245,21 +252,39 @@ def _written(brief: Brief, tracts: Sequence[Tract], counties: Sequence[str]) -> 
     return found
 
 
-def _work(request: Request, out: Path, resume: bool) -> Path:
-    """The folder of this run's work, by where its plan is to lie; empty unless a run that asked for the same left it."""
-    root = plans.home() / "work"
-    for folder in root.glob("*"):
-        with_age = time.time() - folder.stat().st_mtime if folder.exists() else 0.0
-        if with_age > OLD_S:
-            shutil.rmtree(folder, ignore_errors=True)
-    work = root / hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:24]
+@contextmanager
+def _alone(work: Path, out: Path) -> Iterator[None]:
+    """The folder of a run's work for this run alone: the system lets go of it however the process ends."""
+    work.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work.with_suffix(".lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise ChigaiError(
+            "另一次运行正在写这个方案。",
+            "Another run is writing this plan.",
+            do_zh="请等它结束，或换一个 --out。",
+            do_en="wait until it has ended, or name another --out.",
+            file=out,
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _begin(work: Path, request: Request, resume: bool) -> None:
+    """Make the folder of a run's work, empty unless a run that asked for the same left it; forget old ones."""
+    for other in work_home().glob("*"):
+        with suppress(OSError):
+            if other != work and time.time() - other.stat().st_mtime > OLD_S:
+                shutil.rmtree(other) if other.is_dir() else other.unlink()
     said = _asked(request)
     note = work / "asked.json"
     if not (resume and note.is_file() and note.read_text("utf-8") == said):
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         note.write_text(said, "utf-8")
-    return work
 
 
 def _asked(request: Request) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import io
 import json
-import os
 import re
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from geo.errors import ChigaiError
 from geo.export.naming import safe_name
+from geo.files import flush_all
 from geo.reading.source import Source
 
 MB = 1_000_000
@@ -49,29 +52,62 @@ def keep(
         raise ChigaiError(
             f"文件 {total / MB:.0f} MB，超过网页上传的上限 {limit_mb:.0f} MB。",
             f"The file has {total / MB:.0f} MB, more than the {limit_mb:.0f} MB that the page takes.",
-            do_zh="请按县或乡镇拆分后上传，或在服务器上用命令行 chigai check 读取。",
-            do_en="split it by county or township, or read it on the server by `chigai check`.",
+            do_zh="请按县或乡镇拆分后上传，或在服务器上用命令行 chigai import 存入。",
+            do_en="split it by county or township, or take it in on the server by `chigai import`.",
             file=main,
         )
     if not named[main]:
         raise ChigaiError("文件是空的。", "The file is empty.", file=main)
-    digest = hashlib.sha256()
-    for name in sorted(named):
-        if len(named) > 1:
-            digest.update(name.encode() + b"\0")
-        digest.update(named[name])
-    folder = Path(home) / "files" / digest.hexdigest()
-    if not all((folder / name).is_file() for name in named):
-        beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-        beside.mkdir(parents=True)
-        for name, content in named.items():
-            (beside / name).write_bytes(content)
+    return f"{_put(home, {n: partial(io.BytesIO, content) for n, content in named.items()})}/{main}"
+
+
+def adopt(home: Path, given: Path) -> str:
+    """Copy a file of this machine, of any size, to the uploads and return its reference "<sha256>/<name>"; of a
+    shapefile every part. Raises ChigaiError for what is not there, is a folder, or cannot be named so."""
+    given = Path(given)
+    if given.is_dir():
+        raise ChigaiError(
+            "这是一个文件夹，不是文件。",
+            "This is a folder, not a file.",
+            do_zh="请先压缩成一个 zip（如整个 .gdb 文件夹）。",
+            do_en="pack it into a zip first (a whole .gdb folder, for instance).",
+            file=given,
+        )
+    if not given.is_file():
+        raise ChigaiError("没有这个文件。", "There is no such file.", file=given)
+    parts = [given]
+    if given.suffix.lower() == ".shp":
+        parts = [p for p in given.parent.glob(f"{glob.escape(given.stem)}.*") if p.suffix.lower() in PARTS]
+    folder = _put(home, {safe_name(p.name): partial(_opened, p) for p in parts})
+    return f"{folder}/{safe_name(given.name)}"
+
+
+def _opened(path: Path) -> BinaryIO:
+    return path.open("rb")
+
+
+def _put(home: Path, files: Mapping[str, Callable[[], BinaryIO]]) -> str:
+    """Keep files that belong together, each by its name and what opens it; the name of their folder, which is the
+    checksum of their content: the same content is kept once."""
+    beside = Path(home) / "files" / f".{uuid.uuid4().hex}"
+    beside.mkdir(parents=True)
+    try:
+        digest = hashlib.sha256()
+        for name in sorted(files):
+            if len(files) > 1:
+                digest.update(name.encode() + b"\0")
+            with files[name]() as source, (beside / name).open("wb") as target:
+                while chunk := source.read(1 << 20):
+                    digest.update(chunk)
+                    target.write(chunk)
+        folder = beside.with_name(digest.hexdigest())
         # the same content may be there under another name: add this one to it
         folder.mkdir(exist_ok=True)
-        for name in named:
+        for name in files:
             (beside / name).replace(folder / name)
-        beside.rmdir()
-    return f"{folder.name}/{main}"
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder.name
 
 
 def _main_part(named: Mapping[str, bytes], suffixes: tuple[str, ...]) -> str:
@@ -166,12 +202,7 @@ def checked_folder(home: Path, parcels_id: str) -> Path:
 
 def put_in_place(made: Path, place: Path) -> Path:
     """Flush a finished folder and move it to where it is found: it is there whole or not at all."""
-    for file in made.iterdir():
-        handle = os.open(file, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    flush_all(made)
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():
         shutil.rmtree(place)

@@ -38,8 +38,8 @@ FINISHED: frozenset[str] = frozenset({"done", "failed", "cancelled", "broken_off
 KINDS = ("check", "plan", "export", "tiles")
 AT_ONCE = 2
 """Jobs that compute at the same time; later ones wait in the order they came."""
-GRACE_S = 5.0
-"""Time that a worker is given to react to a cancel before it is killed."""
+GRACE_S = 1.5
+"""Time that a worker is given to react to a cancel before it is killed: who asked waits no longer than 2 s."""
 POLL_S = 0.2
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -85,8 +85,7 @@ def create(kind: str, request_json: Mapping[str, Any], home: Path) -> Path:
     """The folder of a new job, in state "queued"; its name, the job's id, sorts by time."""
     if kind not in KINDS:
         raise ValueError(f"{kind!r} is no kind of job; the kinds are {KINDS}")
-    now = datetime.now(UTC)
-    job_id = f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
+    job_id, now = new_id(), datetime.now(UTC)
     folder = Path(home).resolve() / "jobs" / job_id
     folder.mkdir(parents=True)
     request = {"kind": kind, "request": dict(request_json)}
@@ -94,6 +93,11 @@ def create(kind: str, request_json: Mapping[str, Any], home: Path) -> Path:
     name = str(request_json.get("name", ""))
     _save(folder, {"id": job_id, "kind": kind, "state": "queued", "created": _iso(now), "name": name})
     return folder
+
+
+def new_id() -> str:
+    """An id that sorts by time."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
 
 
 def status(job_id: str, home: Path) -> Job:

@@ -353,7 +353,7 @@ def upload(upload_id: str, shifted: bool) -> UploadMap:
     """The checked upload of that id. Raises AbsentError where there is none."""
     folder = plans.home() / "parcels" / upload_id
     if not known_id(upload_id) or not all(
-        (folder / name).is_file() for name in ("findings.parquet", "parcels.parquet")
+        (folder / name).exists() for name in ("findings.parquet", "parcels.parquet")
     ):
         raise _absent("上传数据", "upload")
     newest = max((folder / name).stat().st_mtime for name in ("findings.parquet", "parcels.parquet"))

@@ -11,8 +11,8 @@ from tracking import jobs
 from ui import numbers, parts, safe
 
 STAGES = {
-    "check": ("read", "check", "write"),
-    "plan": ("read", "check", "neighbours", "levels", "blocks", "outlines", "sites", "write"),
+    "check": ("read", "check", "import"),
+    "plan": ("read", "check", "import", "neighbours", "levels", "blocks", "outlines", "sites", "write"),
     "export": ("export",),
 }
 RESULT = {"check": "data", "plan": "plan", "export": "export"}

@@ -104,6 +104,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "job.number": ("任务编号 {number}", "Job {number}"),
     "stage.read": ("读取", "read"),
     "stage.check": ("检查", "check"),
+    "stage.import": ("存入", "store"),
     "stage.neighbours": ("找相邻", "neighbours"),
     "stage.levels": ("取高程", "levels"),
     "stage.blocks": ("合并", "join"),

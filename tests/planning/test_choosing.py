@@ -203,6 +203,6 @@ def test_the_plan_tells_of_its_sites(plan_folder) -> None:
 def test_the_sums_are_those_of_the_counties(programme) -> None:
     found = chosen_of(programme, row_of_blocks([1000.0] * 12))
     rows, totals = [{"county": MASHAN}, {"county": "230302"}], {}
-    put_in(found, rows, totals)
+    put_in(found.counties, rows, totals)
     assert totals["chosen_cost_yuan"] == rows[0]["chosen_cost_yuan"] == 11_000
     assert totals["households"] == 22
