@@ -347,6 +347,20 @@
       }
     });
     follow(views);
+    block(views);
+    window.addEventListener("hashchange", () => block(views));
+  }
+
+  /* #block=ID in the address: there, with its card. */
+  async function block(views) {
+    const id = new URLSearchParams(location.hash.slice(1)).get("block");
+    if (!id) return;
+    const view = views[views.length - 1];
+    try {
+      view.painted.go("blocks", await cards.factsOf(id));
+    } catch {
+      view.tell(T.find_none);
+    }
   }
 
   function setUp(config) {
