@@ -275,7 +275,8 @@ async def _one(
     """One planner: pans from block to block, clicks now and then."""
     dice = random.Random(who)
     root = f"{server.base}/chigai/data/plan/bench"
-    limits = httpx.Limits(max_connections=MOST_AT_ONCE)
+    # the server closes a connection after five seconds of nothing, as a browser would see
+    limits = httpx.Limits(max_connections=MOST_AT_ONCE, keepalive_expiry=4.0)
     async with httpx.AsyncClient(limits=limits, timeout=60) as client:
         await asyncio.sleep(dice.uniform(0, THINK_S[1]))
         row = dice.randrange(len(lon))
