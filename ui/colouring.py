@@ -7,6 +7,8 @@ from collections.abc import Collection
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
@@ -59,14 +61,19 @@ def blocks(data: PlanMap, by: str, mine: Collection[str] | None) -> Bytes:
 def parcels(data: PlanMap, chunk: int, mine: Collection[str] | None) -> Bytes:
     """A byte for each parcel from row chunk × CHUNK on, as SIZE_BITS and the others say."""
     rows = np.arange(chunk * CHUNK, min((chunk + 1) * CHUNK, data.cutter.parcels.count))
-    told = data.cutter.parcels.take(rows, ["county", "area_mu", "block_id", "reason"]).to_pandas()
-    area = told["area_mu"].to_numpy(float)
+    told = data.cutter.parcels.take(rows, ["county", "area_mu", "block_id", "reason"])
+    county = told["county"].combine_chunks().dictionary_encode()
+    place = pc.fill_null(county.indices, -1).to_numpy(zero_copy_only=False)
+    names = [*county.dictionary.to_pylist(), ""]
+    area = told["area_mu"].to_numpy()
     out = classes(area, palette.SIZE_EDGES)
-    out |= np.where(area >= data.minimum_mu(told["county"]), LARGE_BIT, 0).astype(np.uint8)
-    reason = reasons(told["county"], told["reason"], mine)
-    number = reason.map({name: i + 1 for i, name in enumerate(REASONS)}).fillna(0).to_numpy().astype(np.uint8)
-    out |= number << REASON_SHIFT
-    out |= np.where(told["block_id"].isna(), REST_BIT, 0).astype(np.uint8)
+    out |= np.where(area >= data.minimum_mu(pd.Series(names))[place], LARGE_BIT, 0).astype(np.uint8)
+    number = pc.fill_null(pc.index_in(told["reason"], pa.array(REASONS, told["reason"].type)), -1).to_numpy() + 1
+    if mine is not None:
+        will = np.isin(number, [REASONS.index(name) + 1 for name in HOUSEHOLDS_WILL])
+        number[will & ~np.isin(names, list(mine))[place]] = REASONS.index(public.OTHER) + 1
+    out |= number.astype(np.uint8) << REASON_SHIFT
+    out |= np.where(told["block_id"].is_null().to_numpy(), REST_BIT, 0).astype(np.uint8)
     return out
 
 

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,8 +31,8 @@ from tracking import tilesets
 
 KEPT = 3
 """Plans and uploads held in memory at once."""
-KEPT_TILES = 256
-"""Tiles held of a plan whose tiles are not made yet, some ten kilobytes each."""
+KEPT_ANSWERS = 256
+"""Answers held of a plan: colours of parcels (64 kB each), and tiles as long as they are not made (some 10 kB)."""
 LOOK_AGAIN_S = 2.0
 """Time after which it is looked again whether tiles were made."""
 
@@ -62,7 +62,7 @@ class PlanMap:
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _archive: Archive | None = None
     _looked: float = -LOOK_AGAIN_S
-    _cut: OrderedDict[Tile, bytes] = field(default_factory=OrderedDict, repr=False)
+    _answers: OrderedDict[Hashable, bytes] = field(default_factory=OrderedDict, repr=False)
     _places: gpd.GeoDataFrame | None = None
 
     @cached_property
@@ -92,17 +92,25 @@ class PlanMap:
         """A tile, gzipped: looked up where tiles are made already, cut otherwise; of nothing, where it is empty."""
         if (made := self.archive) is not None:
             return made.tile(tile) or b""
+
+        def cut() -> bytes:
+            data = self.cutter.tile(tile)
+            return gzip.compress(data, 4, mtime=0) if data else b""
+
+        return self.keep(tile, cut)
+
+    def keep(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
+        """What was made for this key, as long as it is among the last few."""
         with self._lock:
-            if tile in self._cut:
-                self._cut.move_to_end(tile)
-                return self._cut[tile]
-        data = self.cutter.tile(tile)
-        data = gzip.compress(data, 4, mtime=0) if data else b""
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                return self._answers[key]
+        made = make()
         with self._lock:
-            self._cut[tile] = data
-            while len(self._cut) > KEPT_TILES:
-                self._cut.popitem(last=False)
-        return data
+            self._answers[key] = made
+            while len(self._answers) > KEPT_ANSWERS:
+                self._answers.popitem(last=False)
+        return made
 
     @property
     def places(self) -> gpd.GeoDataFrame | None:

@@ -80,7 +80,8 @@ def _looks(request: Request, desk: Desk) -> Response:
         return answers.plain("没有这种着色。 No such colouring.", 404)
 
     def make() -> Response:
-        return _bytes(request, colouring.blocks(data, by, mine(desk)).tobytes())
+        own = mine(desk)
+        return _bytes(request, data.keep((by, own), lambda: colouring.blocks(data, by, own).tobytes()))
 
     if by == "operators" and not desk.person.local:
         return answers.never_kept(make())
@@ -94,7 +95,8 @@ def _parcels(request: Request, desk: Desk) -> Response:
         return answers.plain("没有这些地块。 No such parcels.", 404)
 
     def make() -> Response:
-        return _bytes(request, colouring.parcels(data, chunk, mine(desk)).tobytes())
+        own = mine(desk)
+        return _bytes(request, data.keep((chunk, own), lambda: colouring.parcels(data, chunk, own).tobytes()))
 
     if not desk.person.local:
         return answers.never_kept(make())
