@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -76,6 +77,28 @@ def read_meta(folder: Path) -> dict[str, Any]:
     return meta
 
 
+def table_files(folder: Path, name: str) -> list[Path]:
+    """The files of a table in the order of its rows: one, or the parts of a folder of that name; none, no table."""
+    path = Path(folder) / f"{name}.parquet"
+    if path.is_dir():
+        return sorted(part for part in path.rglob("*.parquet") if part.is_file())
+    return [path] if path.is_file() else []
+
+
+def checksum(folder: Path) -> str:
+    """A mark of what a plan holds, 16 hexadecimal digits: another plan at the same place has another."""
+    mark = hashlib.sha256()
+    for name in (*TABLES, "barriers"):
+        for path in table_files(folder, name):
+            about = path.stat()
+            mark.update(f"{path.relative_to(folder)} {about.st_size} {about.st_mtime_ns}\n".encode())
+    try:
+        mark.update((Path(folder) / MANIFEST).read_bytes())
+    except OSError as error:
+        raise damaged(folder, error) from error
+    return mark.hexdigest()[:16]
+
+
 def read(folder: Path) -> Plan:
     """A plan folder as tables. Raises ChigaiError where a table is missing or cannot be read."""
     meta = read_meta(folder)
@@ -85,7 +108,7 @@ def read(folder: Path) -> Plan:
         path = folder / "barriers.parquet"
         barriers = gpd.read_parquet(path) if path.exists() else None
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise _damaged(folder, error) from error
+        raise damaged(folder, error) from error
     return Plan(**frames, shares=shares, barriers=barriers, meta=meta)
 
 
@@ -100,7 +123,7 @@ def read_more(
     try:
         return pd.read_parquet(path, filters=filters, columns=columns)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise _damaged(folder, error) from error
+        raise damaged(folder, error) from error
 
 
 def read_part(
@@ -114,10 +137,11 @@ def read_part(
     try:
         return gpd.read_parquet(path, bbox=bbox, filters=filters)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise _damaged(folder, error) from error
+        raise damaged(folder, error) from error
 
 
-def _damaged(folder: Path, error: Exception) -> ChigaiError:
+def damaged(folder: Path, error: Exception) -> ChigaiError:
+    """What is said where a plan's files cannot be read."""
     return ChigaiError(
         f"方案文件不完整或已损坏：{error}",
         f"The plan's files are incomplete or damaged: {error}",

@@ -6,13 +6,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pyproj
 import shapely
 from numpy.typing import NDArray
@@ -59,10 +57,12 @@ class Layer:
         rows = np.flatnonzero(hit)
         return rows[np.argsort(-self.size[rows], kind="stable")]
 
-    def geojson(self, rows: NDArray[np.intp], limit: int, zoom: int | None = None) -> bytes:
+    def geojson(
+        self, rows: NDArray[np.intp], limit: int, zoom: int | None = None, total: int | None = None
+    ) -> bytes:
         """The first `limit` of `rows` as a FeatureCollection, with "total" and "shown".
 
-        zoom: level of the web map; shapes are thinned to half a pixel of it.
+        zoom: level of the web map; shapes are thinned to half a pixel of it. total: where there are more than `rows`.
         """
         shown = rows[:limit]
         geoms = self.geoms[shown]
@@ -78,7 +78,7 @@ class Layer:
             f'{{"type":"Feature","properties":{told_of},"geometry":{shape}}}'
             for told_of, shape in zip(records, shapes, strict=True)
         )
-        head = f'{{"type":"FeatureCollection","total":{len(rows)},"shown":{len(shown)},"features":['
+        head = f'{{"type":"FeatureCollection","total":{len(rows) if total is None else total},"shown":{len(shown)},"features":['
         return (head + features + "]}").encode("utf-8")
 
 
@@ -121,47 +121,35 @@ def lonlat(geoms: NDArray[np.object_], crs: Any, shift: Shift | None = None) -> 
     return shapely.set_coordinates(flat, np.round(np.column_stack([lon, lat]), DECIMALS))
 
 
-def stored_crs(path: Path) -> pyproj.CRS:
-    """The CRS of a GeoParquet file, from its head alone."""
-    head = json.loads(pq.read_schema(path).metadata[b"geo"])
-    return pyproj.CRS.from_user_input(head["columns"][head["primary_column"]].get("crs") or 4326)
-
-
-def box_on_ground(box: Box, crs: pyproj.CRS, wider: float = 0.0) -> Box:
-    """A box in degrees as one in `crs` that holds all of it; made `wider` by so many degrees on each side."""
-    west, south, east, north = box
-    back = pyproj.Transformer.from_crs(4326, crs, always_xy=True)
-    x0, y0, x1, y1 = back.transform_bounds(
-        max(west - wider, -180), max(south - wider, -90), min(east + wider, 180), min(north + wider, 90)
-    )
-    return float(x0), float(y0), float(x1), float(y1)
-
-
 def inner_points(geoms: NDArray[np.object_]) -> NDArray[np.object_]:
     """One point of each geometry, inside it, rounded to DECIMALS."""
     points = shapely.point_on_surface(geoms)
     return shapely.points(np.round(shapely.get_coordinates(points), DECIMALS)) if len(points) else points
 
 
-def around(layers: Sequence[Layer]) -> Box | None:
-    """West, south, east, north of all layers together; None where none has rows."""
-    boxes = [each.extent for each in layers if each.extent]
+def around(boxes: Sequence[Box]) -> Box | None:
+    """West, south, east, north of all boxes together; None where there are none."""
     if not boxes:
         return None
     b = np.asarray(boxes)
     return float(b[:, 0].min()), float(b[:, 1].min()), float(b[:, 2].max()), float(b[:, 3].max())
 
 
-def footprint(layers: Sequence[Layer], cells: int = 120) -> bytes:
-    """Where the rows lie, coarsely: the cells of a grid that hold any of them, merged, as one GeoJSON Feature.
+def middles(layers: Sequence[Layer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitude and latitude of the middle of each row of all layers."""
+    b = np.vstack([np.empty((0, 4)), *(each.bounds for each in layers if len(each.geoms))])
+    return (b[:, 0] + b[:, 2]) / 2, (b[:, 1] + b[:, 3]) / 2
 
-    A map can show it at any zoom for the price of a few hundred vertices, however many rows there are.
+
+def footprint(x: NDArray[np.float64], y: NDArray[np.float64], cells: int = 120) -> bytes:
+    """Where shapes lie, coarsely: the cells of a grid that hold any of their middles, merged, as one GeoJSON Feature.
+
+    x, y: float64[n], degrees. A map can show it at any zoom for the price of a few hundred vertices, however many
+    rows there are.
     """
-    boxes = [each.bounds for each in layers if len(each.geoms)]
-    if not boxes:
+    x, y = x[~np.isnan(x)], y[~np.isnan(x)]
+    if not len(x):
         return b'{"type":"Feature","properties":{},"geometry":null}'
-    b = np.vstack(boxes)
-    x, y = (b[:, 0] + b[:, 2]) / 2, (b[:, 1] + b[:, 3]) / 2
     west, south = x.min(), y.min()
     # cells square on the ground, not in degrees
     step = max(float(np.ptp(x)), float(np.ptp(y)) / max(np.cos(np.radians(south)), 0.1), 1e-4) / cells

@@ -70,22 +70,37 @@ class Visit:
         self.ready()
 
     def switch_on(self, group: str) -> None:
-        self.page.evaluate(f"void chigai.views[0].groups.{group}.addTo(chigai.views[0].map)")
-        self.until(f"Number(document.querySelector('.folium-map').dataset.{group}) > 0")
+        self.page.evaluate(f"void chigai.views[0].groups[{group!r}].addTo(chigai.views[0].map)")
+        self.until(f"Number(document.querySelector('.folium-map').dataset[{group!r}]) > 0")
         self.ready()
 
     def click_on(self, layer: str) -> str:
         """Click, or touch, the first shape of a layer that lies free; the card's text."""
         x, y = self.page.evaluate(
-            """key => {
+            """async key => {
                 const view = chigai.views.at(-1), map = view.map;
                 const box = map.getContainer().getBoundingClientRect();
-                const group = key === 'counties' ? view.counties : view.loaders.find(l => l.key === key).group.getLayers()[0];
-                for (const shape of group.getLayers()) {
-                    const at = map.latLngToContainerPoint(shape.getCenter ? shape.getCenter() : shape.getLatLng());
+                const places = [];
+                const group = key === 'counties' ? view.counties : view.loaders.find(l => l.key === key)?.group.getLayers()[0];
+                if (group) for (const shape of group.getLayers()) places.push(shape.getCenter ? shape.getCenter() : shape.getLatLng());
+                else if (key === 'barriers') {
+                    const bounds = map.getBounds();
+                    for (let lat = bounds.getSouth(); lat < bounds.getNorth(); lat += 2e-5) places.push(L.latLng(lat, map.getCenter().lng));
+                } else {
+                    const layer = key === 'blocks' || key === 'work' ? 'blocks' : 'parcels';
+                    const { numbers } = await chigaiMap.within(layer, map.getBounds());
+                    for (const shape of (await chigaiMap.shapes(layer, numbers)).features) places.push(L.geoJSON(shape).getBounds().getCenter());
+                }
+                for (const place of places) {
+                    if (!group) {
+                        const found = await view.painted.find(place);
+                        const wanted = { blocks: 'blocks', work: 'blocks', barriers: 'barriers' }[key] || 'parcels';
+                        if (!found || found.layer !== wanted) continue;
+                    }
+                    const at = map.latLngToContainerPoint(place);
                     const p = [box.x + at.x, box.y + at.y];
                     const top = document.elementFromPoint(...p);
-                    if (top && top.tagName === 'CANVAS') return p;
+                    if (top && (top.tagName === 'CANVAS' || top.classList.contains('leaflet-container'))) return p;
                 }
                 return [-1, -1];
             }""",
@@ -95,6 +110,21 @@ class Visit:
         (self.page.touchscreen.tap if self.touch else self.page.mouse.click)(x, y)
         card = self.page.wait_for_selector(".cg-card")
         return card.inner_text()
+
+    def colour_of(self, layer: str, row: int) -> str:
+        """The colour that is drawn in the middle of a shape, as #RRGGBB, read from the tile's own picture."""
+        return self.page.evaluate(
+            """async ([layer, row]) => {
+                const view = chigai.views.at(-1), map = view.map;
+                const shape = (await chigaiMap.shapes(layer, [row])).features[0];
+                const at = map.project(L.geoJSON(shape).getBounds().getCenter(), Math.round(map.getZoom()));
+                const key = [Math.floor(at.x / 256), Math.floor(at.y / 256), Math.round(map.getZoom())].join(':');
+                const pen = view.painted.grid._tiles[key].el.getContext('2d');
+                const [r, g, b] = pen.getImageData(at.x % 256, at.y % 256, 1, 1).data;
+                return '#' + [r, g, b].map(v => v.toString(16).padStart(2, '0')).join('').toUpperCase();
+            }""",
+            [layer, row],
+        )
 
     def close(self) -> None:
         assert self.page.evaluate("window.pwned") is None

@@ -51,11 +51,8 @@ ACTION_OF: dict[str, people.Action] = {
 """The right that each kind of event takes; a kind that is not here takes one that nobody has."""
 
 RIGHT_OF_JOB: dict[str, people.Action] = {
-    "check": "plan",
-    "plan": "plan",
-    "draft": "plan",
-    "export": "export",
-}
+    "check": "plan", "plan": "plan", "draft": "plan", "export": "export", "tiles": "plan",
+}  # fmt: skip
 """The right that beginning or stopping each kind of job takes."""
 
 

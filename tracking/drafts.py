@@ -246,14 +246,15 @@ def states(desk: Desk, draft_id: str) -> dict[int, State]:
     return out
 
 
-def start_writing(desk: Desk, draft_id: str, name: str) -> str:
+def start_writing(desk: Desk, draft_id: str, name: str, shifted: bool = False) -> str:
     """Begin the job that makes a plan of the draft; gives the job's id, which will be the plan's. Needs `plan` in
-    every county that the draft changed."""
+    every county that the draft changed. shifted: whether its tiles are for a basemap in GCJ-02."""
     found = draft(desk, draft_id)
     states(desk, draft_id)
     with desk.store.writing() as connection:
         audit.write(connection, desk.person.id, "plan", draft_id, "done", detail=f"written over {found.plan}")
-    return desk.start("draft", {"draft": draft_id, "plan": found.plan, "name": name or found.name})
+    request = {"draft": draft_id, "plan": found.plan, "name": name or found.name, "shifted": shifted}
+    return desk.start("draft", request)
 
 
 def unit_of(desk: Desk, found: Draft, number: int) -> FieldUnit:

@@ -14,7 +14,7 @@ from planning.editing import writing
 from planning.editing.unit import load
 from planning.effort import Effort
 from planning.inputs import Request
-from tracking import exports, files, journal
+from tracking import exports, files, journal, tilesets
 from tracking.jobs import Progress, Work
 from tracking.store import Store
 
@@ -50,7 +50,8 @@ def _so_far(stage: str, done: float) -> float:
 
 
 def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
-    """Plan checked parcels. request: parcels (their id), programme, overrides {parameter: value}, seed, effort."""
+    """Plan checked parcels, and begin to make the plan's tiles. request: parcels (their id), programme, overrides
+    {parameter: value}, seed, effort, shifted (the map's datum is GCJ-02)."""
     given = files.manifest(home, request["parcels"])["request"]
     asked = Request(
         source=Source(files.checked_folder(home, request["parcels"])),
@@ -64,7 +65,9 @@ def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -
     made = home / "jobs" / job_id / "out" / job_id
     made.parent.mkdir(parents=True, exist_ok=True)
     pipeline.run(asked, made, progress, workers=None, work=made.with_name("work"))
-    return files.put_in_place(made, home / "plans" / job_id)
+    folder = files.put_in_place(made, home / "plans" / job_id)
+    tilesets.begin(home, folder.name, bool(request.get("shifted", False)))
+    return folder
 
 
 def draft(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
@@ -85,7 +88,9 @@ def draft(request: dict[str, Any], home: Path, job_id: str, progress: Progress) 
     writing.write(
         base, states, made, told, dem_of(home, request["plan"]), lambda f: progress("draft", 0.99 * f)
     )
-    return files.put_in_place(made, home / "plans" / job_id)
+    folder = files.put_in_place(made, home / "plans" / job_id)
+    tilesets.begin(home, folder.name, bool(request.get("shifted", False)))
+    return folder
 
 
 def dem_of(home: Path, plan: str) -> Path | None:
@@ -112,4 +117,6 @@ def export(request: dict[str, Any], home: Path, job_id: str, progress: Progress)
     return exports.keep(home, job_id, request, made)
 
 
-KINDS: dict[str, Work] = {"check": check, "plan": plan, "draft": draft, "export": export}
+KINDS: dict[str, Work] = {
+    "check": check, "plan": plan, "draft": draft, "export": export, "tiles": tilesets.build,
+}  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ui import text_targets
+
 TEXTS: dict[str, tuple[str, str]] = {
     "all_counties": ("全市", "Whole city"),
     "county": ("县（市、区）", "County"),
@@ -86,8 +88,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "left_out": ("已剔除", "left out"),
     "kept": ("保留", "kept"),
     "what": ("说明", "What"),
-    "unit_parcels": ("已显示该条田单元的 {n} 个原有地块", "{n} parcels of this field unit are shown"),
-    "clear_unit": ("收起原有地块", "Hide the parcels"),
     "target": ("任务", "Target"),
     "no_target": ("无任务", "none"),
     "deadline": ("期限", "Deadline"),
@@ -103,8 +103,63 @@ TEXTS: dict[str, tuple[str, str]] = {
     "u_wan": ("万元", "×10,000 yuan"),
     "u_count": ("块", ""),
     "u_house": ("户", ""),
+    "u_m3_mu": ("立方米/亩", "m³/mu"),
+    "colour_by": ("着色", "Colour by"),
+    "by_state": ("达标状态", "Minimum and site"),
+    "by_work": ("施工进度", "Work"),
+    "by_size": ("面积大小", "Size"),
+    "by_cut": ("每亩挖方", "Cut for each mu"),
+    "by_site": ("示范点", "Site"),
+    "by_operators": ("户数", "Households"),
+    "legend_by_state": ("大池", "Blocks"),
+    "legend_by_work": ("大池施工进度", "Work on the blocks"),
+    "legend_by_cut": ("大池每亩挖方", "Cut for each mu of a block"),
+    "legend_by_site": ("大池属于哪个示范点", "Blocks by site"),
+    "legend_by_operators": ("大池里的户数", "Households in a block"),
+    "legend_township_state": ("乡镇：达标大池占稻田", "Township: paddies in blocks that meet the minimum"),
+    "legend_township_site": ("乡镇：示范点占稻田", "Township: paddies in sites"),
+    "legend_township_size": ("乡镇：大池平均面积", "Township: mean size of a block"),
+    "legend_township_cut": ("乡镇：大池平均每亩挖方", "Township: mean cut for each mu"),
+    "legend_township_operators": ("乡镇：每个大池平均户数", "Township: mean households in a block"),
+    "find": ("查地块编码、乡镇村、大池编号", "Parcel code, village or block id"),
+    "find_none": ("没有找到", "Nothing found"),
+    "find_more": ("还有更多，请写得再具体些", "There are more: write a little more"),
+    "point": ("坐标", "Place"),
+    "locate": ("定位到我这里", "Where I am"),
+    "locate_failed": ("没有得到位置：请允许浏览器定位", "No position: allow the browser to locate you"),
+    "print": ("打印", "Print"),
+    "making": (
+        "正在后台制作地图瓦片，已完成 {n} %，可以照常使用",
+        "Tiles are being made in the background, {n} % done; the map can be used",
+    ),
+    "least": ("单池下限", "Block minimum"),
+    "levels": ("池面高程", "Levels"),
+    "design_level": ("设计高程", "Design level"),
+    "fill": ("填方", "Fill"),
+    "haul": ("平均运距", "Mean haul"),
+    "why_page": ("在方案页细看", "Look closer on the plan's page"),
+    "next_best": ("次优做法", "What the next best would be"),
+    "parcel_here": ("看这里的原有地块", "The parcel at this place"),
+    "block_of": ("看所属大池", "The block that it is in"),
+    "township": ("乡镇", "Township"),
+    "village": ("村", "Village"),
+    "share_joined": ("达标大池占稻田", "In blocks that meet the minimum"),
+    "share_sites": ("示范点占稻田", "In sites"),
+    "mean_size": ("大池平均面积", "Mean size of a block"),
+    "mean_cut": ("平均每亩挖方", "Mean cut for each mu"),
+    "mean_operators": ("每个大池平均户数", "Mean households in a block"),
+    "layer_townships": ("乡镇", "Townships"),
+    "layer_seams": ("大池里的原有田埂", "Old ridges inside blocks"),
+    "layer_orthophoto": ("正射影像", "Orthophoto"),
+    "layer_hillshade": ("地形晕渲", "Hillshade"),
     "title_findings": ("数据检查", "Data check"),
 }
+
+
+def plan_texts(lang: str) -> dict[str, str]:
+    """The same with the words of the work on the blocks."""
+    column = 0 if lang == "zh" else 1
+    return texts(lang) | {key: pair[column] for key, pair in text_targets.MAP.items()}
 
 
 def texts(lang: str) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,43 +17,27 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
+from numpy.typing import NDArray
 
 from geo import boundaries, gcj02, plans, tiles
 from geo.errors import ChigaiError
-from geo.export import public
+from geo.plan_rows import Rows
+from geo.tiling.archive import Archive
+from geo.tiling.cutting import Cutter
+from geo.tiling.grid import Ground, Tile
+from planning.places import places
+from tracking import tilesets
 
 KEPT = 3
 """Plans and uploads held in memory at once."""
+KEPT_ANSWERS = 256
+"""Answers held of a plan: colours of parcels (64 kB each), and tiles as long as they are not made (some 10 kB)."""
+LOOK_AGAIN_S = 2.0
+"""Time after which it is looked again whether tiles were made."""
 
 _ID = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$")
 _SEVERITY_RANK = {"error": 3.0, "warning": 2.0, "info": 1.0}
-BLOCK_COLUMNS = [
-    "row",
-    "block_id",
-    "county",
-    "irrigation_district",
-    "site_id",
-    "field_unit",
-    "state",
-    "area_mu",
-    "n_parcels",
-    "n_operators",
-    "step_m",
-    "cut_m3",
-    "cost_yuan",
-    "gained_mu",
-    "has_inlet",
-    "has_outlet",
-    "has_access",
-]
-PARCEL_COLUMNS = ["parcel_id", "county", "field_unit", "block_id", "area_mu", "elevation_m", "reason", "size"]
-"""Told of a parcel. Never the operator, nor what the file declared."""
-PARCEL_SOURCE = ["parcel_id", "county", "field_unit", "block_id", "area_mu", "elevation_m", "reason"]
-"""Read of a parcel to tell that."""
-IN_MEMORY = 400_000
-"""Parcels that are held whole; of a larger table only what is asked for is read."""
 
 
 class AbsentError(ChigaiError):
@@ -65,15 +51,19 @@ def known_id(value: str) -> bool:
 
 @dataclass
 class PlanMap:
-    """A plan folder as layers, each read when first asked for. shift: into the basemap's datum, or None."""
+    """A plan folder as the map has it: what is short is held, shapes stay on the disk.
+
+    shift: into the basemap's datum, or None.
+    """
 
     folder: Path
     meta: dict[str, Any]
     shift: tiles.Shift | None = None
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
-
-    def _read(self, name: str, columns: list[str] | None = None) -> gpd.GeoDataFrame:
-        return _parquet(self.folder / f"{name}.parquet", columns=columns)
+    _archive: Archive | None = None
+    _looked: float = -LOOK_AGAIN_S
+    _answers: OrderedDict[Hashable, bytes] = field(default_factory=OrderedDict, repr=False)
+    _places: gpd.GeoDataFrame | None = None
 
     @cached_property
     def counties(self) -> dict[str, dict[str, Any]]:
@@ -81,25 +71,84 @@ class PlanMap:
         return {str(c["county"]): c for c in self.meta.get("counties", [])}
 
     @cached_property
-    def _sites(self) -> gpd.GeoDataFrame:
-        return self._read("sites")
+    def cutter(self) -> Cutter:
+        """The plan's tables by row, and tiles cut from them."""
+        with self._lock:
+            return Cutter(self.folder, self.shift)
+
+    @property
+    def archive(self) -> Archive | None:
+        """The plan's tiles, once a job has made them."""
+        with self._lock:
+            now = time.monotonic()
+            if self._archive is None and now - self._looked > LOOK_AGAIN_S:
+                self._looked = now
+                path = tilesets.place(self.folder.parents[1], self.folder.name, self.shift is not None)
+                if tilesets.ready(path):
+                    self._archive = Archive(path / tilesets.TILES)
+            return self._archive
+
+    def tile(self, tile: Tile) -> bytes:
+        """A tile, gzipped: looked up where tiles are made already, cut otherwise; of nothing, where it is empty."""
+        if (made := self.archive) is not None:
+            return made.tile(tile) or b""
+
+        def cut() -> bytes:
+            data = self.cutter.tile(tile)
+            return gzip.compress(data, 4, mtime=0) if data else b""
+
+        return self.keep(tile, cut)
+
+    def keep(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
+        """What was made for this key, as long as it is among the last few."""
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+                return self._answers[key]
+        made = make()
+        with self._lock:
+            self._answers[key] = made
+            while len(self._answers) > KEPT_ANSWERS:
+                self._answers.popitem(last=False)
+        return made
+
+    @property
+    def places(self) -> gpd.GeoDataFrame | None:
+        """As planning.places; None as long as the job that sums them up for a large plan is not done."""
+        with self._lock:
+            if self._places is None:
+                path = tilesets.place(self.folder.parents[1], self.folder.name, self.shift is not None)
+                if tilesets.ready(path):
+                    self._places = _parquet(path / tilesets.PLACES)
+                elif self.cutter.parcels.count <= tilesets.SMALL:
+                    self._places = places(self.folder)
+            return self._places
 
     @cached_property
-    def blocks(self) -> tiles.Layer:
-        """Blocks with their state: site, site_small, spare (in no site) or below (its own minimum)."""
+    def _sites(self) -> gpd.GeoDataFrame:
+        return _parquet(self.folder / "sites.parquet")
+
+    @cached_property
+    def blocks(self) -> pd.DataFrame:
+        """block_id, county, site_id, area_mu of each block in the order of its table, and its state: site,
+        site_small, spare (in no site) or below (its own minimum)."""
         with self._lock:
-            frame = public.with_sides(self._read("blocks"))
+            told = self.cutter.blocks.table(["block_id", "county", "site_id", "area_mu", "meets_minimum"])
+            frame = told.drop(["meets_minimum"]).to_pandas(types_mapper=_short)
             good = set(self._sites.loc[self._sites["meets_minimum"], "site_id"])
-            meets = frame["meets_minimum"].to_numpy(bool)
-            frame["state"] = np.select(
-                [~meets, frame["site_id"].isin(good), frame["site_id"].notna()],
+            in_site = frame["site_id"].isin(good)
+            states = np.select(
+                [~told["meets_minimum"].to_numpy(), in_site, frame["site_id"].notna()],
                 ["below", "site", "site_small"],
                 "spare",
             )
-            frame["row"] = np.arange(len(frame))
-            frame["step_m"] = (frame["elevation_max_m"] - frame["elevation_min_m"]).round(3)
-            frame = _rounded(frame, {"area_mu": 3, "cut_m3": 1, "cost_yuan": 0, "gained_mu": 3})
-            return tiles.layer(frame, BLOCK_COLUMNS, size="area_mu", shift=self.shift)
+            frame["state"] = pd.Categorical(states, ["site", "site_small", "spare", "below"])
+            return frame
+
+    def block_row(self, block_id: str) -> int | None:
+        """The row of the block of that id."""
+        found = np.flatnonzero((self.blocks["block_id"] == block_id).to_numpy(bool, na_value=False))
+        return int(found[0]) if len(found) else None
 
     @cached_property
     def sites(self) -> tiles.Layer:
@@ -121,69 +170,49 @@ class PlanMap:
             ]
             return tiles.layer(frame, columns, size="area_mu", shift=self.shift)
 
-    @cached_property
-    def _in_memory(self) -> bool:
-        return pq.read_metadata(self.folder / "parcels.parquet").num_rows <= IN_MEMORY
+    def minimum_mu(self, county: pd.Series) -> NDArray[np.float64]:
+        """The least area of a block in each of these counties, mu; 0 where the plan names none."""
+        known = {code: c.get("block_minimum_mu") or 0.0 for code, c in self.counties.items()}
+        return county.astype(str).map(known).fillna(0.0).to_numpy(np.float64)
 
     @cached_property
-    def _all_parcels(self) -> tiles.Layer:
-        with self._lock:
-            return self._parcel_layer(self._read("parcels", columns=[*PARCEL_SOURCE, "geometry"]))
-
-    def _parcel_layer(self, frame: gpd.GeoDataFrame) -> tiles.Layer:
-        minimum = frame["county"].map({code: c.get("block_minimum_mu") for code, c in self.counties.items()})
-        large = frame["area_mu"] >= pd.to_numeric(minimum, errors="coerce").fillna(0.0)
-        frame["size"] = np.where(large, "large", "small")
-        frame = _rounded(frame, {"area_mu": 3, "elevation_m": 2})
-        return tiles.layer(frame, PARCEL_COLUMNS, size="area_mu", shift=self.shift)
-
-    def parcels(self, *, box: tiles.Box | None = None, unit: int | None = None) -> tiles.Layer:
-        """Parcels as they are, at least those that meet the box (degrees, the map's datum) or lie in the unit.
-
-        A table too large to hold is asked for these rows alone.
-        """
-        if self._in_memory:
-            return self._all_parcels
-        filters = None if unit is None else [("field_unit", "==", unit)]
-        path = self.folder / "parcels.parquet"
-        ground = None
-        if box is not None:
-            # GCJ-02 lies up to 700 m off: the exact question is asked again of what was read
-            ground = tiles.box_on_ground(box, tiles.stored_crs(path), wider=0.01 if self.shift else 0.0)
-        frame = _parquet(path, columns=[*PARCEL_SOURCE, "geometry"], bbox=ground, filters=filters)
-        return self._parcel_layer(frame)
-
-    @cached_property
-    def barriers(self) -> tiles.Layer | None:
-        """Canals, roads and the like; None where the plan had none."""
-        with self._lock:
-            if not (self.folder / "barriers.parquet").exists():
-                return None
-            frame = self._read("barriers")
-            return tiles.layer(
-                frame, ["kind", "fixed"], size=frame.geometry.length.to_numpy(), shift=self.shift
-            )
+    def _middles(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Of the blocks (of the parcels, where nothing is joined): boxes in metres, middles' longitude and latitude."""
+        rows = self.cutter.blocks if self.cutter.blocks.count else self.cutter.parcels
+        boxes = rows.extents()
+        lon, lat = self.cutter.ground.degrees((boxes[:, :2] + boxes[:, 2:]) / 2)
+        return boxes, lon, lat
 
     @cached_property
     def footprint(self) -> bytes:
         """Where the plan's paddies lie, coarsely, as one GeoJSON Feature."""
-        return tiles.footprint([self.blocks] if len(self.blocks.geoms) else [self._all_parcels])
+        with self._lock:
+            return tiles.footprint(*self._middles[1:])
 
     @cached_property
     def extents(self) -> dict[str, tiles.Box]:
         """West, south, east, north of the blocks of each county."""
-        return _extents(self.blocks)
+        with self._lock:
+            boxes = self._middles[0]
+            county = self.blocks["county"].astype(str).to_numpy()
+            return {
+                str(code): self.cutter.ground.around(boxes[county == code])
+                for code in (np.unique(county) if len(county) else [])
+            }
 
     @cached_property
     def close_ups(self) -> list[tuple[str, list[float]]]:
         """County and where in it the joining is seen best: latitude and longitude of a block amid its largest
         site that meets its minimum, else amid its largest site or its blocks. The best of all comes first."""
-        table = self.blocks.table
-        frame = pd.DataFrame({name: table[name] for name in ("county", "area_mu")})
-        frame["site"] = table["site_id"].fillna("")
-        frame["rank"] = table["state"].map({"below": 0, "spare": 0, "site_small": 1, "site": 2})
-        frame["x"] = self.blocks.bounds[:, [0, 2]].mean(axis=1)
-        frame["y"] = self.blocks.bounds[:, [1, 3]].mean(axis=1)
+        if not len(self.blocks):
+            return []
+        frame = self.blocks[["county", "area_mu"]].assign(
+            site=self.blocks["site_id"].astype(object).fillna(""),
+            rank=self.blocks["state"].astype(str).map({"below": 0, "spare": 0, "site_small": 1, "site": 2}),
+            x=self._middles[1],
+            y=self._middles[2],
+        )
+        frame["county"] = frame["county"].astype(str)
         groups = frame.groupby(["county", "site"])
         sites = groups.agg(
             rank=("rank", "max"), area=("area_mu", "sum"), x=("x", "median"), y=("y", "median")
@@ -207,7 +236,8 @@ class PlanMap:
     @cached_property
     def extent(self) -> tiles.Box | None:
         """West, south, east, north of the paddies; None where there are none."""
-        return self.blocks.extent or self._all_parcels.extent
+        boxes = self._middles[0]
+        return self.cutter.ground.around(boxes) if len(boxes) else None
 
     @cached_property
     def at_home(self) -> bool:
@@ -217,9 +247,14 @@ class PlanMap:
         return bool(box and len(mine) and mine.intersects(shapely.box(*box)).any())
 
 
+def _short(kind: pa.DataType) -> Any:
+    """Text that repeats as categories, ids as Arrow's own text: what a city has of both is held in few bytes."""
+    return pd.ArrowDtype(kind) if pa.types.is_string(kind) or pa.types.is_large_string(kind) else None
+
+
 @dataclass
 class UploadMap:
-    """A checked upload as layers: its findings, worst first, over its parcels."""
+    """A checked upload as the map has it: its findings, worst first, over its parcels, which stay on the disk."""
 
     folder: Path
     shift: tiles.Shift | None = None
@@ -244,22 +279,43 @@ class UploadMap:
             return tiles.Layer(every.table, tiles.inner_points(every.geoms), every.size)
 
     @cached_property
-    def extent(self) -> tiles.Box | None:
-        """West, south, east, north of parcels and findings; None where there are none."""
-        return tiles.around([self.parcels, self.findings])
+    def _parcels(self) -> Rows:
+        return Rows(self.folder, "parcels")
 
     @cached_property
-    def parcels(self) -> tiles.Layer:
-        """The parcels that the check kept."""
-        with self._lock:
-            frame = _parquet(self.folder / "parcels.parquet", columns=["parcel_id", "area_mu", "geometry"])
-            frame = _rounded(frame, {"area_mu": 3})
-            return tiles.layer(frame, ["parcel_id", "area_mu"], size="area_mu", shift=self.shift)
+    def _ground(self) -> Ground:
+        return Ground(self._parcels.crs, self.shift)
+
+    def parcels(self, box: tiles.Box, limit: int) -> tuple[tiles.Layer, int]:
+        """The parcels that the check kept, near a box of degrees: at most `limit`, the largest; and how many there are."""
+        rows = self._parcels.in_box(self._ground.box_around(box))
+        told = self._parcels.take(rows, ["parcel_id", "area_mu"]).to_pandas()
+        many = len(rows)
+        if many > limit:
+            largest = np.sort(np.argsort(-told["area_mu"].to_numpy(), kind="stable")[:limit])
+            rows, told = rows[largest], told.iloc[largest]
+        frame = gpd.GeoDataFrame(told, geometry=self._parcels.shapes(rows), crs=self._parcels.crs)
+        return tiles.layer(
+            _rounded(frame, {"area_mu": 3}), ["parcel_id", "area_mu"], size="area_mu", shift=self.shift
+        ), many
+
+    @cached_property
+    def _middles(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        boxes = self._parcels.extents()
+        return self._ground.degrees((boxes[:, :2] + boxes[:, 2:]) / 2)
+
+    @cached_property
+    def extent(self) -> tiles.Box | None:
+        """West, south, east, north of parcels and findings; None where there are none."""
+        boxes = self._parcels.extents()
+        own = [self._ground.around(boxes)] if len(boxes) else []
+        return tiles.around([*own, *filter(None, [self.findings.extent])])
 
     @cached_property
     def footprint(self) -> bytes:
         """Where the parcels lie, coarsely, as one GeoJSON Feature."""
-        return tiles.footprint([self.parcels, self.findings])
+        x, y = tiles.middles([self.findings])
+        return tiles.footprint(np.r_[self._middles[0], x], np.r_[self._middles[1], y])
 
 
 def outlines(shift: tiles.Shift | None) -> gpd.GeoDataFrame:
@@ -274,14 +330,6 @@ def _rounded(frame: gpd.GeoDataFrame, places: dict[str, int]) -> gpd.GeoDataFram
     for column, decimals in places.items():
         frame[column] = pd.to_numeric(frame[column], errors="coerce").round(decimals)
     return frame
-
-
-def _extents(layer: tiles.Layer) -> dict[str, tiles.Box]:
-    frame = pd.DataFrame(layer.bounds, columns=["w", "s", "e", "n"])
-    frame["county"] = layer.table["county"].to_numpy()
-    found = frame.groupby("county").agg({"w": "min", "s": "min", "e": "max", "n": "max"})
-    corners = found.to_numpy(np.float64).tolist()
-    return {str(code): (w, s, e, n) for code, (w, s, e, n) in zip(found.index, corners, strict=True)}
 
 
 _T = TypeVar("_T", PlanMap, UploadMap)
@@ -313,7 +361,7 @@ def upload(upload_id: str, shifted: bool) -> UploadMap:
     """The checked upload of that id. Raises AbsentError where there is none."""
     folder = plans.home() / "parcels" / upload_id
     if not known_id(upload_id) or not all(
-        (folder / name).is_file() for name in ("findings.parquet", "parcels.parquet")
+        (folder / name).exists() for name in ("findings.parquet", "parcels.parquet")
     ):
         raise _absent("上传数据", "upload")
     newest = max((folder / name).stat().st_mtime for name in ("findings.parquet", "parcels.parquet"))

@@ -15,9 +15,11 @@ from functools import cache
 from pathlib import Path
 
 import folium
+from starlette.requests import Request
+from starlette.responses import Response
 
 from geo import plans
-from ui import assets
+from ui import answers, assets
 from ui.settings import Settings
 
 IN_MEMORY = 32
@@ -81,6 +83,17 @@ def kept(key: tuple[str, ...], draw: Callable[[], str], settings: Settings) -> P
         return _pages[place]
 
 
+def answer(request: Request, page: Page) -> Response:
+    """The page, or only a word that what the browser has is still right."""
+
+    def make() -> Response:
+        return Response(page.html, media_type="text/html; charset=utf-8")
+
+    response = answers.unless_known(request, page.tag, make)
+    response.headers["Content-Security-Policy"] = page.policy
+    return response
+
+
 def _write(path: Path, html: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.part")
@@ -97,7 +110,7 @@ def policy(html: str, settings: Settings) -> str:
         f"'sha256-{base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()}'"
         for body in _INLINE.findall(html)
     )
-    pictures = " ".join(filter(None, ("'self'", "data:", settings.basemap_source())))
+    pictures = " ".join(("'self'", "data:", *settings.basemap_sources()))
     return (
         f"default-src 'none'; script-src 'self' {hashes}; style-src 'self' 'unsafe-inline'; "
         f"img-src {pictures}; font-src 'self' data:; connect-src 'self'; "

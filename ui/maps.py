@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -14,22 +13,28 @@ import folium
 import shapely
 from branca.element import Element, Figure, MacroElement
 from folium.elements import JSCSSMixin
-from folium.plugins import DualMap, Fullscreen
+from folium.plugins import DualMap, Fullscreen, VectorGridProtobuf
 from folium.template import Template
 
 from geo import plans, tiles
 from geo.errors import ChigaiError
 from geo.export import public
-from tracking import targets
-from ui import assets, map_text, mapdata, mappages, numbers, palette, safe
+from geo.schemas import BARRIER_KINDS
+from geo.tiling import cutting
+from geo.tiling.pictures import Pictures
+from tracking import tilesets
+from ui import assets, colouring, ground_routes, map_counties, map_text, mapdata, mappages, palette, safe
 from ui.settings import Settings, current
 
 View = Literal["after", "before", "before_after"]
 VIEWS: tuple[View, ...] = ("after", "before", "before_after")
 ROOT = "/chigai"
 ASSETS = f"{ROOT}/assets/"
-BLOCKS_FROM_ZOOM = 12
-PARCELS_FROM_ZOOM = 14
+BLOCKS_FROM_ZOOM = cutting.BLOCKS_FROM
+PARCELS_FROM_ZOOM = cutting.PARCELS_FROM
+TOWNSHIPS_FROM_ZOOM = 10
+SEAMS_FROM_ZOOM = 16
+"""From here the old ridges inside a block are told apart from its edge."""
 MAX_ZOOM = 20
 LIMIT = 5_000
 """Shapes in one answer: what a browser draws without stutter."""
@@ -72,7 +77,9 @@ class _Start(JSCSSMixin, MacroElement):
             + safe.json_for_script(view["title"])
             + ",groups:{"
             + ",".join(f"{key}:{group.get_name()}" for key, group in view["groups"].items())
-            + "}}"
+            + "}"
+            + (f",grid:{view['grid'].get_name()}" if view["grid"] is not None else "")
+            + "}"
             for view in views
         )
         links = [(f"chigai_{file}", ASSETS + assets.own(file).name) for file in assets.OWN]
@@ -84,7 +91,7 @@ def plan_page(plan_id: str, lang: str, view: View) -> mappages.Page:
     """The map of a plan, drawn once per plan, language, view and settings. Raises ChigaiError without a plan."""
     settings = current()
     data = mapdata.plan(plan_id, settings.shifted)
-    key = ("plan", plan_id, mapdata.version(data), lang_of(lang), view, settings.model_dump_json())
+    key = ("plan", plan_id, mapdata.version(data), lang_of(lang), view, mark(settings))
     return mappages.kept(key, lambda: _draw_plan(data, plan_id, lang_of(lang), view, settings), settings)
 
 
@@ -92,7 +99,7 @@ def findings_page(upload_id: str, lang: str) -> mappages.Page:
     """The map of an upload's findings. Raises ChigaiError without such an upload."""
     settings = current()
     data = mapdata.upload(upload_id, settings.shifted)
-    key = ("upload", upload_id, mapdata.version(data), lang_of(lang), "", settings.model_dump_json())
+    key = ("upload", upload_id, mapdata.version(data), lang_of(lang), "", mark(settings))
     return mappages.kept(key, lambda: _draw_findings(data, upload_id, lang_of(lang), settings), settings)
 
 
@@ -103,6 +110,18 @@ def warm() -> None:
             data = mapdata.plan(folder.name, current().shifted)
             plan_page(folder.name, "zh", "after")
             len(data.sites.geoms)
+            colouring.blocks(data, "state", None)
+
+
+def prepare(home: Path, plan_id: str) -> None:
+    """See that the tiles of a plan that somebody looks at are made, or being made."""
+    tilesets.begin(home, plan_id, current().shifted)
+
+
+def mark(settings: Settings) -> str:
+    """A mark of the settings and of the pictures that they name. Raises ChigaiError where one cannot be read."""
+    pictures = {kind: drawn.mark for kind, drawn in ground_routes.given(settings).items()}
+    return settings.model_dump_json() + json.dumps(pictures)
 
 
 def lang_of(lang: str) -> Literal["zh", "en"]:
@@ -111,18 +130,22 @@ def lang_of(lang: str) -> Literal["zh", "en"]:
 
 
 def _draw_plan(data: mapdata.PlanMap, plan_id: str, lang: str, view: View, settings: Settings) -> str:
-    words = map_text.texts(lang)
+    words = map_text.plan_texts(lang)
     base = f"{ROOT}/data/plan/{quote(plan_id, safe='')}/"
-    layers: dict[str, dict[str, Any]] = {
-        "sites": {"to": BLOCKS_FROM_ZOOM - 1},
+    layers: dict[str, dict[str, Any]] = {"sites": {"to": BLOCKS_FROM_ZOOM - 1}}
+    on_grid = {
+        "parcels": {"from": PARCELS_FROM_ZOOM, "hint": "zoom_parcels"},
         "blocks": {"from": BLOCKS_FROM_ZOOM, "hint": "zoom_blocks"},
         "rest": {"from": PARCELS_FROM_ZOOM},
-        "parcels": {"from": PARCELS_FROM_ZOOM, "hint": "zoom_parcels"},
-        "why": {"from": PARCELS_FROM_ZOOM - 1, "hint": "zoom_parcels"},
+        "seams": {"from": SEAMS_FROM_ZOOM},
+        "why": {"from": PARCELS_FROM_ZOOM, "hint": "zoom_parcels"},
     }
-    if (data.folder / "barriers.parquet").exists():
-        layers["barriers"] = {"from": PARCELS_FROM_ZOOM}
-    before, after = ("before", {"parcels", "barriers"}), ("after", {"sites", "blocks", "rest", "barriers"})
+    if data.cutter.barriers is not None:
+        on_grid["barriers"] = {"from": cutting.BARRIERS_FROM}
+    before, after = (
+        ("before", {"parcels", "barriers"}),
+        ("after", {"sites", "blocks", "rest", "seams", "barriers"}),
+    )
     shown = {"after": [after], "before": [before], "before_after": [before, after]}[view]
     named = f"name_{lang}"
     close_ups = dict(data.close_ups)
@@ -130,9 +153,8 @@ def _draw_plan(data: mapdata.PlanMap, plan_id: str, lang: str, view: View, setti
         "kind": "plan",
         "title": data.meta.get("programme", {}).get(named, ""),
         "footprint": json.loads(data.footprint),
-        "unit": "parcels",
         "why": f"/plan?lang={lang}&plan={quote(plan_id, safe='')}&block=",
-        "counties": _counties(data, lang),
+        "counties": map_counties.features(data, lang),
         "places": [
             {
                 "code": code,
@@ -146,9 +168,30 @@ def _draw_plan(data: mapdata.PlanMap, plan_id: str, lang: str, view: View, setti
         "close_in": next(iter(close_ups), ""),
         "box": whole(data),
         "layers": layers,
+        "grid": grid(data, base, on_grid),
     }
-    groups = ["counties", "footprint", *layers]
+    groups = ["counties", "townships", "footprint", *layers, *on_grid]
     return render(config, base, groups, shown, words, lang, mapdata.version(data), settings)
+
+
+def grid(data: mapdata.PlanMap, base: str, layers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What the script needs to know of a plan's tiles. layers: what is drawn from them, from which zoom."""
+    return {
+        "base": base,
+        "layers": layers,
+        "first": cutting.FIRST,
+        "last": cutting.LAST,
+        "blocks": data.cutter.blocks.count,
+        "chunk": colouring.CHUNK,
+        "reasons": list(colouring.REASONS),
+        "kinds": list(BARRIER_KINDS),
+        "counties": list(data.counties),
+        "edges": {
+            "state": palette.SHARE_EDGES, "site": palette.SHARE_EDGES, "size": palette.SIZE_EDGES,
+            "cut": palette.CUT_EDGES, "operators": palette.OPERATOR_EDGES,
+        },
+        "townships_from": TOWNSHIPS_FROM_ZOOM,
+    }  # fmt: skip
 
 
 def _draw_findings(data: mapdata.UploadMap, upload_id: str, lang: str, settings: Settings) -> str:
@@ -187,11 +230,10 @@ def render(
     the title and the groups that are on, words: every text of the map, version: mark of the data.
     """
     # another version or datum is another address, so that no browser shows what it has kept
-    asked = f".geojson?v={version}{'g' if settings.shifted else ''}&"
+    mark = f"?v={version}{'g' if settings.shifted else ''}"
     for key, spec in config["layers"].items():
-        spec |= {"kind": key, "url": f"{base}{spec.pop('file', key)}{asked}"}
-    if "unit" in config:
-        config["unit"] = f"{base}{config['unit']}{asked}"
+        spec |= {"kind": key, "url": f"{base}{spec.pop('file', key)}.geojson{mark}&"}
+    pictures = ground_routes.given(settings)
     config |= {
         "lang": "zh-CN" if lang == "zh" else "en",
         "text": dict(words),
@@ -218,10 +260,19 @@ def render(
         root = maps[0].get_root()
     views = []
     for each, (title, on) in zip(maps, shown, strict=True):
-        if settings.basemap_url:
-            _basemap(settings).add_to(each)
+        _basemap(each, settings)
+        for kind, drawn in pictures.items():
+            _picture(kind, drawn, words[f"layer_{kind}"]).add_to(each)
+        tiled = None
+        if "grid" in config:
+            tiled = VectorGridProtobuf(
+                f"{base}tiles/{{z}}/{{x}}/{{y}}.mvt{mark}", "tiles", "chigaiTiles.options()", control=False
+            )
+            tiled.add_to(each)
         groups = {
-            key: group(words[f"layer_{key}"], show=key in on | {"counties", "footprint"}).add_to(each)
+            key: group(words[f"layer_{key}"], show=key in on | {"counties", "townships", "footprint"}).add_to(
+                each
+            )
             for key in keys
         }
         if len(maps) == 1:
@@ -232,7 +283,9 @@ def render(
                 force_separate_button=True,
             ).add_to(each)
         folium.LayerControl(collapsed=True).add_to(each)
-        views.append({"map": each, "title": words[title] if len(maps) == 2 else "", "groups": groups})
+        views.append(
+            {"map": each, "title": words[title] if len(maps) == 2 else "", "groups": groups, "grid": tiled}
+        )
     assert isinstance(root, Figure)
     root.add_child(_Start(config, views))
     # a browser that finds no picture for the tab would ask for one
@@ -248,15 +301,32 @@ def group(name: str, show: bool = True) -> folium.FeatureGroup:
     return folium.FeatureGroup(name=safe.text(name), show=show)
 
 
-def _basemap(settings: Settings) -> folium.TileLayer:
-    assert settings.basemap_url is not None
+def _basemap(onto: folium.Map, settings: Settings) -> None:
+    """The basemap that the settings name, lowest of all, and its names above everything."""
+    for url, level in ((settings.basemap_url, 1), (settings.basemap_labels_url, 9)):
+        if url:
+            folium.TileLayer(
+                tiles=url,
+                attr=safe.text(settings.basemap_attribution) or " ",
+                control=False,
+                subdomains=settings.basemap_subdomains,
+                max_native_zoom=settings.basemap_max_zoom,
+                max_zoom=MAX_ZOOM,
+                z_index=level,
+            ).add_to(onto)
+
+
+def _picture(kind: str, drawn: Pictures, name: str) -> folium.TileLayer:
+    """An orthophoto or hillshade of our own, between the basemap and the plan."""
     return folium.TileLayer(
-        tiles=settings.basemap_url,
-        attr=safe.text(settings.basemap_attribution) or " ",
-        control=False,
-        subdomains=settings.basemap_subdomains,
-        max_native_zoom=settings.basemap_max_zoom,
+        tiles=f"{ground_routes.ROOT}/{kind}/{{z}}/{{x}}/{{y}}.png?v={drawn.mark}",
+        attr=" ",
+        name=safe.text(name),
+        overlay=True,
+        min_zoom=drawn.first_zoom,
         max_zoom=MAX_ZOOM,
+        z_index=2 + ground_routes.KINDS.index(drawn.kind),
+        class_name=f"cg-picture-{kind}",
     )
 
 
@@ -273,6 +343,8 @@ def _looks(lang: str) -> dict[str, dict[str, dict[str, str]]]:
         "parcels": palette.PARCELS,
         "findings": palette.SEVERITIES,
         "barriers": palette.BARRIERS,
+        "shares": palette.SHARES,
+        **{by: looks for by, looks in palette.COLOURINGS.items() if by != "state"},
     }
     return {
         book: {key: {"c": look.colour, "h": look.hatch, "t": look.name(lang)} for key, look in looks.items()}
@@ -296,80 +368,6 @@ def _context(data: mapdata.UploadMap, lang: str) -> dict[str, Any] | None:
             for name, shape in zip(outlines[f"name_{lang}"], outlines.geometry, strict=True)
         ],
     }
-
-
-@dataclass(frozen=True)
-class _Unit:
-    """A county as plan.json tells of it, in the shape that tracking.targets measures."""
-
-    adcode: str
-    name_zh: str
-    name_en: str
-    floor_mu: float | None
-    ceiling_mu: float | None
-    deadline: date | None
-    budget_yuan: float | None
-
-
-def _standing(county: Mapping[str, Any]) -> targets.Standing:
-    code, deadline = str(county["county"]), county.get("deadline")
-    unit = _Unit(
-        code,
-        county.get("name_zh") or code,
-        county.get("name_en") or code,
-        county.get("floor_mu"),
-        county.get("ceiling_mu"),
-        date.fromisoformat(deadline) if deadline else None,
-        county.get("budget_yuan"),
-    )
-    return targets.standings([unit], {"counties": [county]})[0]
-
-
-def _counties(data: mapdata.PlanMap, lang: str) -> dict[str, Any] | None:
-    """The counties as GeoJSON with what a click tells; None where the plan lies elsewhere."""
-    if not data.at_home:
-        return None
-    words = map_text.texts(lang)
-    features = []
-    outlines = data.outlines
-    for code, name, shape in zip(
-        outlines["adcode"], outlines[f"name_{lang}"], outlines.geometry, strict=True
-    ):
-        county = data.counties.get(str(code))
-        told = {"code": str(code), "name": str(name), "state": "no_data"}
-        facts = [(words["state"], palette.TARGETS["no_data"].name(lang))]
-        if county is not None:
-            standing = _standing(county)
-            told |= {"name": standing.name(lang), "state": standing.state}
-            facts = county_facts(standing, county, lang)
-        features.append(
-            {
-                "type": "Feature",
-                "properties": told | {"facts": facts},
-                "geometry": json.loads(shapely.to_geojson(shape)),
-            }
-        )
-    return {"type": "FeatureCollection", "features": features}
-
-
-def county_facts(standing: targets.Standing, county: Mapping[str, Any], lang: str) -> list[tuple[str, str]]:
-    """What a click on a county tells: label and value."""
-    words = map_text.texts(lang)
-    target = words["no_target"]
-    if standing.floor_mu is not None:
-        target = numbers.mu_range(standing.floor_mu, standing.ceiling_mu, lang)
-    facts = [
-        (words["state"], palette.TARGETS[standing.state].name(lang)),
-        (words["target"], target),
-        (words["site_area"], numbers.mu(standing.site_mu, lang)),
-        (words["gap"], numbers.mu(standing.gap_mu, lang)),
-        (words["compliant"], numbers.mu(standing.compliant_mu, lang)),
-        (words["parcels_area"], numbers.mu(county.get("parcels_mu"), lang)),
-        (words["cost"], numbers.money(standing.cost_yuan, lang)),
-    ]
-    if standing.deadline is not None:
-        facts.append((words["deadline"], f"{standing.deadline:%Y-%m-%d}"))
-    return facts
 
 
 def whole(data: mapdata.PlanMap) -> tiles.Box:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from geo.looks import BARRIERS, BLOCKS, OTHER, PARCELS, REASONS, REST, Look
 
 __all__ = [
-    "BARRIERS", "BLOCKS", "FONT", "FOOTPRINT", "OTHER", "PARCELS", "PROGRESS", "REASONS", "REST", "SEVERITIES",
-    "SILENT", "TARGETS", "WORK", "Look",
+    "BARRIERS", "BLOCKS", "COLOURINGS", "CUTS", "CUT_EDGES", "FONT", "FOOTPRINT", "OPERATORS", "OPERATOR_EDGES", "OTHER",
+    "PARCELS", "PROGRESS", "REASONS", "REST", "SEVERITIES", "SHARES", "SHARE_EDGES", "SILENT", "SITES", "SIZES",
+    "SIZE_EDGES", "TARGETS", "WORK", "Look",
 ]  # fmt: skip
 
 FONT = (
@@ -65,3 +66,71 @@ SEVERITIES: dict[str, Look] = {
     "info": Look("#56B4E9", "plain", "i", "提示", "note"),
 }
 """A finding, worst first."""
+
+
+def _scale(
+    colours: str, edges: tuple[float, ...], zh: str, en: str, counted: bool = False
+) -> dict[str, Look]:
+    """A class below the first edge, one between any two, one from the last on; colours: as many, pale to dark.
+
+    counted: whole numbers, so that the class from 5 to 7 is 5–6.
+    """
+    looks = {}
+    ends = [None, *edges, None]
+    for i, colour in enumerate(colours.split()):
+        low, high = ends[i], ends[i + 1]
+        if low is None:
+            names = (f"1{zh}", f"1{en}") if counted else (f"不足 {high:g}{zh}", f"less than {high:g}{en}")
+        elif high is None:
+            names = f"{low:g}{zh}以上", f"{low:g}{en} or more"
+        else:
+            last = high - 1 if counted else high
+            span = f"{low:g}" if last == low else f"{low:g}–{last:g}"
+            names = f"{span}{zh}", f"{span}{en}"
+        looks[f"c{i}"] = Look(colour, "plain", "", *names)
+    return looks
+
+
+SIZE_EDGES = (1.0, 3.0, 5.0, 10.0, 20.0, 30.0)
+SIZES = _scale("#FFFFCC #C7E9B4 #7FCDBB #41B6C4 #1D91C0 #225EA8 #0C2C84", SIZE_EDGES, " 亩", " mu")
+"""Area of a block or a parcel, mu (ColorBrewer YlGnBu)."""
+
+CUT_EDGES = (1.0, 5.0, 10.0, 20.0, 40.0, 80.0)
+CUTS = _scale("#FFFFD4 #FEE391 #FEC44F #FE9929 #EC7014 #CC4C02 #8C2D04", CUT_EDGES, " m³/亩", " m³/mu")
+"""Earth cut for each mu of a block (ColorBrewer YlOrBr)."""
+
+OPERATOR_EDGES = (2.0, 3.0, 4.0, 5.0, 7.0, 10.0)
+OPERATORS = _scale(
+    "#EDF8FB #BFD3E6 #9EBCDA #8C96C6 #8C6BB1 #88419D #4D004B", OPERATOR_EDGES, " 户", "", counted=True
+) | {
+    "unknown": Look(
+        "#D9DDE0",
+        "empty",
+        "",
+        "不显示（不是您负责的县，或没有数据）",
+        "not shown (not your county, or no data)",
+    )
+}
+"""Operators in a block (ColorBrewer BuPu)."""
+
+SITES: dict[str, Look] = {
+    **{
+        f"c{i}": Look(
+            colour, "plain", "", "一种颜色一个示范点，相邻的不同色", "one colour a site; neighbours differ"
+        )
+        for i, colour in enumerate(
+            ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442"]
+        )
+    },
+    "none": Look("#C9CFD3", "plain", "", "不在示范点里", "in no site"),
+}
+"""Blocks by their site."""
+
+SHARE_EDGES = (20.0, 40.0, 60.0, 80.0)
+SHARES = _scale("#EFF3FF #BDD7E7 #6BAED6 #3182BD #08519C", SHARE_EDGES, " %", " %")
+"""Part of a township's paddies, percent (ColorBrewer Blues)."""
+
+COLOURINGS: dict[str, dict[str, Look]] = {
+    "state": BLOCKS, "work": WORK, "size": SIZES, "cut": CUTS, "site": SITES, "operators": OPERATORS,
+}  # fmt: skip
+"""What blocks may be coloured by; the place of a look in its book is the code that stands for it in an answer."""

@@ -19,6 +19,7 @@ from ui import (
     plan_export,
     plan_form,
     plan_sites,
+    plan_tiles,
     progress,
     safe,
 )
@@ -85,6 +86,7 @@ def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
     county = st.session_state.get("kept_county") or None
     url = maps.plan_map_url(chosen, lang, view=view, county=county, close=True)
     st.iframe(url, height=MAP_HEIGHT, alt=t("plan.map"))
+    plan_tiles.show(ctx, chosen)
     if not block_first:
         plan_block.show(ctx, folder, meta)
     left, right = st.columns(2, gap="large")

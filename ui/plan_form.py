@@ -7,7 +7,7 @@ import streamlit as st
 from planning.effort import Effort
 from planning.parameters import Parameter, Switch
 from tracking import files
-from ui import parts, progress, safe
+from ui import parts, progress, safe, settings
 
 
 def show(ctx: parts.Context) -> None:
@@ -60,6 +60,7 @@ def show(ctx: parts.Context) -> None:
             "overrides": overrides,
             "seed": int(seed),
             "effort": str(effort or Effort.normal),
+            "shifted": settings.current().shifted,
         }
         st.session_state.pop("plan_wanted", None)
         progress.start(ctx, "plan", request)

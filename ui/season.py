@@ -22,6 +22,7 @@ KEPT = 128
 """Answers held in memory: a slider that is drawn back and forth asks for the same days again."""
 CODES = {state: chr(ord("a") + i) for i, state in enumerate(palette.WORK)}
 """A letter for each state, for answers with one letter a block."""
+STATES = {letter: state for state, letter in CODES.items()}
 
 _T = TypeVar("_T")
 _kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
@@ -83,6 +84,11 @@ class Work:
     areas: dict[str, dict[str, float]]
 
 
+def plan_id(data: mapdata.PlanMap) -> str:
+    """What the database calls a plan folder."""
+    return str(data.meta.get("id", data.folder.name))
+
+
 def work(desk: Desk, now: str, data: mapdata.PlanMap, plan_id: str, as_of: date) -> Work:
     """How far each block is at the end of a day; plan_id: what the plan is called in the database."""
     key = ("work", desk.store.url, now, str(data.folder), mapdata.version(data), plan_id, as_of)
@@ -93,12 +99,13 @@ def _work(data: mapdata.PlanMap, states: pd.DataFrame) -> Work:
     known = pd.Series(
         states["state"].astype(str).replace("approved", "planned").to_numpy(), index=states["block_id"]
     )
-    table = data.blocks.table
+    table = data.blocks
     # of a plan that is not followed nothing is done, and nothing was taken out
-    state = table["block_id"].map(known).fillna("withdrawn" if len(known) else "planned")
-    frame = pd.DataFrame({"site": table["site_id"], "state": state, "area": table["area_mu"]})
-    letters = np.full(int(table["row"].max()) + 1 if len(table) else 0, CODES["withdrawn"], "U1")
-    letters[table["row"].to_numpy()] = state.map(CODES).to_numpy(str)
+    ids = table["block_id"].astype(object)
+    state = ids.map(known).fillna("withdrawn" if len(known) else "planned")
+    site = table["site_id"].astype(object)
+    frame = pd.DataFrame({"site": site, "state": state, "area": table["area_mu"].to_numpy(float)})
+    letters = state.map(CODES).to_numpy(str)
     sites = data.sites.table
     codes, done = _sites(frame, sites)
     sums = states.assign(state=known.to_numpy()).groupby(["county", "state"], observed=True)["area_mu"].sum()

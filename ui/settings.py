@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -19,6 +20,18 @@ _CURE = {
     "CHIGAI_BASEMAP_URL": (
         "瓦片地址须以 http://、https:// 或 / 开头，并含 {x}、{y}、{z}。",
         "begin the tile address with http://, https:// or /, with {x}, {y} and {z} in it.",
+    ),
+    "CHIGAI_BASEMAP_LABELS_URL": (
+        "瓦片地址须以 http://、https:// 或 / 开头，并含 {x}、{y}、{z}。",
+        "begin the tile address with http://, https:// or /, with {x}, {y} and {z} in it.",
+    ),
+    "CHIGAI_ORTHOPHOTO": (
+        "写服务器上一个 GeoTIFF 文件或放 GeoTIFF 的文件夹。",
+        "name a GeoTIFF on the server, or a folder of them.",
+    ),
+    "CHIGAI_HILLSHADE": (
+        "写服务器上一个高程 GeoTIFF 文件或放它们的文件夹。",
+        "name a GeoTIFF of elevations on the server, or a folder of them.",
     ),
     "CHIGAI_BASEMAP_CRS": ("请写 wgs84 或 gcj02。", "write wgs84 or gcj02."),
     "CHIGAI_BASEMAP_MAX_ZOOM": ("请写一个整数，例如 18。", "write a whole number, such as 18."),
@@ -63,10 +76,16 @@ class Settings(BaseSettings):
     basemap_subdomains: str = "abc"
     """Letters or digits that {s} stands for."""
     basemap_max_zoom: int = 18
+    basemap_labels_url: str | None = None
+    """A second layer of the basemap with its names, such as Tianditu's, as basemap_url."""
+    orthophoto: Path | None = None
+    """A GeoTIFF of the ground from above, or a folder of them, drawn underneath by the app itself."""
+    hillshade: Path | None = None
+    """A GeoTIFF of elevations, or a folder of them, whose shade is drawn underneath."""
     admin_email: str = Field(default="", pattern=r"^([^@\s<>]+@[^@\s<>]+)?$")
     """Whom somebody without an account writes to."""
 
-    @field_validator("basemap_url")
+    @field_validator("basemap_url", "basemap_labels_url")
     @classmethod
     def _tile_address(cls, value: str | None) -> str | None:
         value = (value or "").strip()
@@ -80,21 +99,36 @@ class Settings(BaseSettings):
             raise ValueError("not a tile address")
         return value
 
+    @field_validator("orthophoto", "hillshade", mode="before")
+    @classmethod
+    def _a_picture(cls, value: Any) -> Any:
+        """A file or folder that is there; an empty variable is none."""
+        if value is None or not str(value).strip():
+            return None
+        if not Path(value).expanduser().exists():
+            raise ValueError("there is no such file")
+        return Path(value).expanduser()
+
     @property
     def shifted(self) -> bool:
         """True where data must be moved into GCJ-02 to lie right on the basemap."""
         return self.basemap_url is not None and self.basemap_crs == "gcj02"
 
-    def basemap_source(self) -> str | None:
-        """The basemap's host as a Content-Security-Policy source; None where it is our own or there is none."""
-        if self.basemap_url is None or self.basemap_url.startswith("/"):
-            return None
-        parts = urlsplit(self.basemap_url)
-        host = parts.netloc.rpartition("@")[2]
-        if "{" in host:
-            # a policy's wildcard stands for whole leading labels only: t{s}.example.cn is *.example.cn
-            host = "*." + host[host.rindex("}") + 1 :].partition(".")[2]
-        return f"{parts.scheme}://{host}"
+    def basemap_sources(self) -> list[str]:
+        """The hosts of the basemap as Content-Security-Policy sources, without our own."""
+        named = (_source(url) for url in (self.basemap_url, self.basemap_labels_url))
+        return sorted({source for source in named if source is not None})
+
+
+def _source(url: str | None) -> str | None:
+    if url is None or url.startswith("/"):
+        return None
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    if "{" in host:
+        # a policy's wildcard stands for whole leading labels only: t{s}.example.cn is *.example.cn
+        host = "*." + host[host.rindex("}") + 1 :].partition(".")[2]
+    return f"{parts.scheme}://{host}"
 
 
 class SignIn(BaseModel):

@@ -25,6 +25,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "plan.effort_best": ("最好", "best"),
     "plan.cost_ridges": ("保留的田埂", "Ridges kept"),
 
+    # 地图瓦片
+    "job.tiles": ("地图瓦片", "Map tiles"),
+    "tiles.making": ("正在后台制作地图瓦片：做好之前地图也能用，只是慢一些", "Map tiles are being made in the background: until they are done the map works, only slower"),
+    "tiles.cancelled": ("已停止制作地图瓦片", "Making the map tiles was stopped"),
+    "tiles.failed": ("地图瓦片没有做成", "The map tiles could not be made"),
+    "tiles.slower": ("地图照常可用，打开得慢一些。", "The map works as before, only slower."),
+    "tiles.again": ("重新制作", "Make them again"),
+
     # 示范点
     "plan.sites": ("选了哪些示范点", "Which sites were chosen"),
     "plan.sites_note": ("按任务和预算选：同样面积里最省的。没有选上的大池仍在方案里，只是不计入任务。", "Chosen for the target within the budget, the cheapest for their area. Blocks that are in no site stay in the plan; they count for no target."),

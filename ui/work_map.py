@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import shapely
 
-from ui import map_text, mapdata, mappages, maps, season, text_targets
+from ui import map_text, mapdata, mappages, maps, season
 from ui.settings import Settings, current
 
 
@@ -25,22 +25,14 @@ def work_page(plan_id: str, lang: str) -> mappages.Page:
     """The map, drawn once per plan, language and settings. Raises ChigaiError without a plan."""
     settings, lang = current(), maps.lang_of(lang)
     data = mapdata.plan(plan_id, settings.shifted)
-    key = ("work", plan_id, mapdata.version(data), lang, "", settings.model_dump_json())
+    key = ("work", plan_id, mapdata.version(data), lang, "", maps.mark(settings))
     return mappages.kept(key, lambda: _draw(data, plan_id, lang, settings), settings)
-
-
-def words(lang: str) -> dict[str, str]:
-    """Every word of the map in one language."""
-    column = 0 if lang == "zh" else 1
-    return map_text.texts(lang) | {key: pair[column] for key, pair in text_targets.MAP.items()}
 
 
 def _draw(data: mapdata.PlanMap, plan_id: str, lang: str, settings: Settings) -> str:
     base = f"{maps.ROOT}/data/plan/{quote(plan_id, safe='')}/"
-    layers: dict[str, dict[str, Any]] = {
-        "work_sites": {"to": maps.BLOCKS_FROM_ZOOM - 1, "file": "sites"},
-        "work": {"from": maps.BLOCKS_FROM_ZOOM, "hint": "zoom_blocks", "file": "blocks"},
-    }
+    layers: dict[str, dict[str, Any]] = {"work_sites": {"to": maps.BLOCKS_FROM_ZOOM - 1, "file": "sites"}}
+    on_grid = {"work": {"from": maps.BLOCKS_FROM_ZOOM, "hint": "zoom_blocks"}}
     named = f"name_{lang}"
     config = {
         "kind": "work",
@@ -55,11 +47,12 @@ def _draw(data: mapdata.PlanMap, plan_id: str, lang: str, settings: Settings) ->
         "layers": layers,
         "codes": {letter: state for state, letter in season.CODES.items()},
         "states": f"{base}states.json",
-        "history": f"{base}history.json",
+        "grid": maps.grid(data, base, on_grid),
     }
-    groups = ["counties", "footprint", *layers]
-    shown = [("", set(layers))]
-    return maps.render(config, base, groups, shown, words(lang), lang, mapdata.version(data), settings)
+    groups = ["counties", "footprint", *layers, *on_grid]
+    shown = [("", {*layers, *on_grid})]
+    words = map_text.plan_texts(lang)
+    return maps.render(config, base, groups, shown, words, lang, mapdata.version(data), settings)
 
 
 def _counties(data: mapdata.PlanMap, lang: str) -> dict[str, Any] | None:

@@ -23,6 +23,7 @@ def test_a_click_tells_of_a_hostile_name_as_text(browser: Any, address: str, lay
             f"for (const k of ['blocks', 'rest', 'why', 'barriers', 'parcels'])"
             f" if (k !== '{layer}') chigai.views[0].map.removeLayer(chigai.views[0].groups[k])"
         )
+        visit.ready()
     told = visit.click_on(layer)
     if layer != "barriers":
         assert any(attack.split("\u2028")[0] in told for attack in map_home.ATTACKS)
@@ -59,6 +60,8 @@ def test_mouse_and_finger_find_the_facts_of_every_layer(
             visit.look_at()
         if layer == "parcels":
             visit.switch_on("parcels")
+            visit.page.evaluate("void chigai.views[0].map.removeLayer(chigai.views[0].groups.blocks)")
+            visit.ready()
         told = visit.click_on(layer)
         assert all(word in told for word in (words[2:] if lang == "en" else words[:2])), layer
         # the next card is not to be taken for this one as it fades, nor the map asked while it moves
@@ -102,15 +105,12 @@ def test_a_hostile_layer_name_is_text(browser: Any, address: str, monkeypatch: p
         visit.close()
 
 
-def test_blocks_are_asked_for_only_from_near(browser: Any, address: str) -> None:
+def test_tiles_are_asked_for_only_from_near(browser: Any, address: str) -> None:
     visit = Visit(browser, address, maps.plan_map_url("probe"))
-    assert not [a for a in visit.asked if "blocks.geojson" in a or "parcels.geojson" in a]
+    assert not [a for a in visit.asked if ".mvt" in a]
     visit.look_at()
-    assert [a for a in visit.asked if "blocks.geojson" in a]
-    assert not [a for a in visit.asked if "/parcels.geojson" in a]
-    visit.click_on("blocks")
-    visit.until("Number(document.querySelector('.folium-map').dataset.unit) > 0")
-    assert [a for a in visit.asked if "/parcels.geojson" in a and "unit=" in a]
+    assert [a for a in visit.asked if ".mvt" in a]
+    assert not [a for a in visit.asked if "blocks.geojson" in a or "parcels.geojson" in a]
     visit.close()
 
 
@@ -135,12 +135,10 @@ def test_on_a_phone_nothing_is_too_small_for_a_finger_or_wider_than_the_screen(
 def test_what_was_clicked_is_marked_until_its_card_is_closed(browser: Any, address: str) -> None:
     visit = Visit(browser, address, maps.plan_map_url("probe"))
     visit.look_at()
-    marked = "Boolean(chigai.views[0].marked)"
     visit.click_on("blocks")
-    assert visit.page.evaluate(marked)
-    assert visit.page.evaluate("chigai.views[0].marked.options.weight") == 3.5
+    assert visit.page.evaluate("chigai.views[0].painted.marks.get('card').numbers.size") == 1
     visit.page.locator(".leaflet-popup-close-button").click()
-    visit.until(f"!{marked}")
+    visit.until("chigai.views[0].painted.marks.size === 0")
     visit.close()
 
 
@@ -188,7 +186,7 @@ def test_no_script_may_be_put_into_the_page(browser: Any, address: str) -> None:
 
 def test_what_cannot_be_loaded_is_said(browser: Any, address: str) -> None:
     visit = Visit(browser, address, maps.plan_map_url("probe"))
-    visit.page.route("**/blocks.geojson*", lambda route: route.fulfill(status=500, body="no"))
+    visit.page.route("**/*.mvt*", lambda route: route.fulfill(status=500, body="no"))
     visit.page.evaluate("void chigai.views[0].map.setView([45.767, 132.3905], 16, {animate: false})")
     visit.until("document.querySelector('.cg-status').textContent.includes('数据未能载入')")
     visit.complaints.clear()
@@ -200,7 +198,7 @@ def test_an_answer_cut_short_is_said(browser: Any, address: str, monkeypatch: py
     from ui import mappages
 
     monkeypatch.setattr(mappages, "_code", lambda: "limit 5")
-    visit = Visit(browser, address, maps.plan_map_url("probe"))
-    visit.look_at()
+    visit = Visit(browser, address, maps.findings_map_url("probe"))
+    visit.look_at("findings")
     assert visit.page.locator(".cg-status").inner_text().endswith("放大以显示全部")
     visit.close()

@@ -14,11 +14,13 @@ from starlette.applications import Starlette
 
 from tests import map_home, work_home
 from tests.map_visit import CHROMIUM, Visit
-from ui import palette, routes, sign_in, work_map
+from ui import mapdata, palette, routes, sign_in, work_map
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-COLOURS = """Object.fromEntries(chigai.views[0].loaders.find(l => l.key === 'work').group.getLayers()[0].getLayers()
-    .map(l => [l.feature.properties.row, l.options.fillColor]))"""
+COLOURS = """(async () => {
+    const of = await chigaiTime.looks(), rows = [...Array(chigaiMap.config.grid.blocks).keys()];
+    return Object.fromEntries(rows.map(row => [row, chigaiTime.painted(of(row), true).fillColor])); })()"""
+OPACITY = COLOURS.replace("fillColor", "fillOpacity")
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +78,13 @@ def test_the_slider_colours_anew_without_asking_for_a_shape_again(browser: Any, 
     }
     assert {row: late[row] for row in plain} == plain
     assert late["5"] == {}, "a returned block is hatched"
-    shapes = [a for a in visit.asked if "geojson" in a]
+    assert visit.colour_of("blocks", 0) == palette.WORK["started"].colour
+    shapes = [a for a in visit.asked if "geojson" in a or ".mvt" in a]
     slide(visit, -12)
     on_day(visit, "2021-10-08")
     early = visit.page.evaluate(COLOURS)
     assert early["4"] == palette.WORK["finished"].colour and early["0"] == late["0"]
-    assert [a for a in visit.asked if "geojson" in a] == shapes
+    assert [a for a in visit.asked if "geojson" in a or ".mvt" in a] == shapes
     assert len([a for a in visit.asked if "states.json" in a]) == 2
     slide(visit, 12)
     on_day(visit, "2021-10-20")
@@ -115,11 +118,10 @@ def test_the_chosen_county_stands_out_and_its_figures_are_told(browser: Any, add
     visit.page.select_option(".cg-select select", "230381")
     visit.until("document.querySelector('.cg-sum').textContent.includes('计入任务')")
     visit.look_at("work")
-    opacity = visit.page.evaluate(
-        "chigai.views[0].loaders.find(l => l.key === 'work').group.getLayers()[0].getLayers()"
-        ".map(l => [l.feature.properties.county, l.options.fillOpacity])"
-    )
-    assert {c: round(o, 2) for c, o in opacity} == {"230381": 0.88, "230382": 0.22}
+    visit.until(f"{OPACITY}.then(found => Object.values(found).some(one => one < 0.5))")
+    county = mapdata.plan("probe", False).blocks["county"]
+    opacity = visit.page.evaluate(OPACITY)
+    assert {county[int(row)]: round(o, 2) for row, o in opacity.items()} == {"230381": 0.88, "230382": 0.22}
     visit.close()
 
 
@@ -131,11 +133,7 @@ def test_a_click_on_a_block_tells_its_state_and_history_and_hostile_names_are_te
     visit = open_map(browser, address, lang, touch=touch, **size)
     visit.look_at("work")
     # the block that was returned, whose reason is hostile
-    visit.page.evaluate(
-        """() => { const view = chigai.views[0], loader = view.loaders.find(l => l.key === 'work');
-        const shape = loader.group.getLayers()[0].getLayers().find(l => l.feature.properties.row === 5);
-        shape.fire('click', {latlng: shape.getBounds().getCenter(), originalEvent: new Event('click')}); }"""
-    )
+    visit.page.evaluate("void chigaiMap.show('blocks', 5)")
     visit.until("document.querySelectorAll('.cg-events li').length === 4")
     told = visit.page.locator(".cg-card").inner_text()
     words = ("初验退回", "开工", "完工", "退回") if lang == "zh" else ("returned", "started", "finished")

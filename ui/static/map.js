@@ -1,13 +1,14 @@
-/* Fills a map page: asks for what is in view and draws it on one canvas; controls, legend, messages. */
+/* Fills a map page: counties, sites and findings in view on one canvas; the plan's tiles; controls, legend, messages. */
 (function () {
   "use strict";
 
-  const { setUp, el, say, number, button, card, tell, style, keyOf, siteRadius, look, fill } = window.chigaiLook;
+  const { setUp, el, say, number, button, card, tell, style, siteRadius, look, fill } = window.chigaiLook;
   const place = window.chigaiPlace;
   const legend = window.chigaiLegend;
   const FINE = 13;
   const NARROW = 560;
   const MARKED = 3.5;
+  const WORD_MS = 5000;
   const views = [];
   let cfg, T;
 
@@ -64,7 +65,6 @@
     draw(data) {
       const kind = this.spec.kind;
       this.data = { total: data.total, shown: data.shown };
-      this.keys = new Set(data.features.map((f) => f.properties[keyOf[kind]]));
       // what is drawn last lies on top: small shapes over large ones, but the worst finding over the others
       if (kind === "findings") data.features.reverse();
       const layer = L.geoJSON(data, {
@@ -86,16 +86,6 @@
             this.view.unpop();
             map.setView(event.latlng, this.spec.to + 2);
           }));
-      if (this.spec.kind === "blocks" && cfg.why) {
-        const link = el("a", "cg-button", T.why_so);
-        Object.assign(link, { href: cfg.why + encodeURIComponent(properties.block_id), target: "_blank", rel: "noopener" });
-        node.append(link);
-      }
-      if (this.spec.kind === "blocks" && cfg.unit) {
-        const note = el("div", "cg-note", T.loading);
-        node.append(note);
-        this.view.showUnit(properties.field_unit, note);
-      }
       this.view.popup(event.latlng, node);
       this.view.mark(shape);
     }
@@ -134,8 +124,13 @@
       this.addFootprint();
       if (cfg.counties) this.addCounties();
       this.loaders = Object.entries(cfg.layers).map(([key, spec]) => new Loader(this, key, spec));
-      this.unitGroup = L.featureGroup().addTo(map);
       if (first) place.bar(this);
+      if (cfg.grid) {
+        if (first) window.chigaiFind.search(this);
+        if (first && cfg.kind === "plan") window.chigaiColour.control(this);
+        if (first) window.chigaiFind.tools(this);
+        this.painted = new window.chigaiPlan.Painted(this);
+      }
       legend.add(this);
       let timer;
       const later = () => {
@@ -146,8 +141,14 @@
         if (event.type === "moveend" || Object.values(this.groups).includes(event.layer)) later();
       });
       map.on("zoomend", () => this.zoomed());
-      map.on("click", () => this.unpop());
-      map.on("popupclose", () => this.unmark());
+      map.on("click", (event) => {
+        this.unpop();
+        if (this.painted && this.near()) this.painted.clicked(event.latlng);
+      });
+      map.on("popupclose", () => {
+        this.unmark();
+        if (this.painted) this.painted.mark("card", null, []);
+      });
       this.zoomed();
     }
 
@@ -163,7 +164,7 @@
       this.unpop();
       const map = this.map;
       if (map.getContainer().clientWidth >= NARROW) {
-        this.card = L.popup({ maxWidth: 300, minWidth: 200, autoPanPadding: [16, 16] });
+        this.card = L.popup({ maxWidth: 300, minWidth: 200, maxHeight: map.getSize().y - 60, autoPanPadding: [16, 16] });
         this.card.setLatLng(at).setContent(node).openOn(map);
         return;
       }
@@ -199,6 +200,7 @@
 
     unpop() {
       this.unmark();
+      if (this.painted) this.painted.mark("card", null, []);
       this.map.closePopup();
       if (this.sheet) this.sheet.remove();
       this.sheet = null;
@@ -218,7 +220,7 @@
         onEachFeature: (f, shape) => {
           const p = f.properties;
           shape.on("click", (event) => {
-            if (this.near()) return;
+            if (this.near() || (this.painted && this.painted.far())) return;
             L.DomEvent.stopPropagation(event);
             const node = card(T.county, p.name, p.facts);
             if (cfg.places.some((one) => one.code === p.code && one.box))
@@ -242,11 +244,13 @@
     }
 
     zoomed() {
+      const townships = Boolean(this.painted) && this.painted.far();
       // a coarse grid, for the far view alone
-      this.coarse = Boolean(this.footprint) && this.map.getZoom() < FINE;
+      this.coarse = Boolean(this.footprint) && !townships && this.map.getZoom() < (cfg.grid ? cfg.near : FINE);
       if (this.footprint) this.footprint.setStyle({ fill: this.coarse });
+      if (this.painted) this.painted.dress();
       if (this.counties) {
-        const near = this.near();
+        const near = this.near() || townships;
         this.counties.setStyle((f) => ({
           fill: !near && Boolean(f.properties.state),
           fillColor: fill(look(book(), f.properties.state).c, look(book(), f.properties.state).h),
@@ -268,81 +272,58 @@
 
     /* Below: where the paddies lie, and the counties. On top: what may be clicked. */
     order() {
-      for (const key of ["upload", "parcels", "rest", "blocks", "work", "why", "barriers", "sites", "work_sites", "findings"]) {
+      for (const key of ["townships", "upload", "sites", "work_sites", "findings"]) {
         const group = this.groups[key];
         if (group && this.map.hasLayer(group)) group.bringToFront();
       }
-      this.unitGroup.bringToFront();
     }
 
     refresh() {
       for (const loader of this.loaders) loader.refresh();
-      if (!this.near()) this.unitGroup.clearLayers();
       legend.draw(this);
       this.report();
     }
 
-    async showUnit(unit, note) {
-      this.unitGroup.clearLayers();
-      try {
-        const answer = await fetch(`${cfg.unit}unit=${encodeURIComponent(unit)}&limit=${cfg.limit}`);
-        if (!answer.ok) throw new Error(String(answer.status));
-        const data = await answer.json();
-        const layer = L.geoJSON(data, {
-          style: (f) =>
-            f.properties.reason
-              ? { ...style.why(f.properties), weight: 1 }
-              : { fill: false, color: "#ffffff", weight: 1.2, opacity: 0.95 },
-          onEachFeature: (f, shape) =>
-            shape.on("click", (event) => {
-              L.DomEvent.stopPropagation(event);
-              this.popup(event.latlng, tell.parcels(f.properties));
-            }),
-        });
-        this.unitGroup.clearLayers().addLayer(layer).bringToFront();
-        this.unitShown = data.shown;
-        this.unitKeys = data.features.map((f) => f.properties.reason).filter(Boolean);
-        note.textContent = say("unit_parcels", { n: number(data.total, 0) });
-        note.append(
-          button(T.clear_unit, () => {
-            this.unitGroup.clearLayers();
-            this.unitShown = 0;
-            this.unpop();
-            this.report();
-          })
-        );
-        legend.draw(this);
-      } catch {
-        note.textContent = T.failed;
-      }
-      if (this.card && this.card.isOpen()) this.card.update();
+    /* A word that goes by itself. */
+    tell(text) {
+      this.word = text;
       this.report();
+      clearTimeout(this.wordTimer);
+      this.wordTimer = setTimeout(() => {
+        this.word = "";
+        this.report();
+      }, WORD_MS);
     }
 
     /* One line on what is missing from the picture, and a mark of what is drawn. */
     report() {
       const zoom = this.map.getZoom();
-      const loading = this.loaders.some((l) => l.busy);
+      const tiled = this.painted;
+      const loading = this.loaders.some((l) => l.busy) || Boolean(tiled && tiled.busy());
       let text = "";
-      if (loading) text = T.loading;
-      else if (this.loaders.some((l) => l.failed)) text = T.failed;
+      if (this.word) text = this.word;
+      else if (loading) text = T.loading;
+      else if (this.loaders.some((l) => l.failed) || (tiled && tiled.failed())) text = T.failed;
       else {
         const cut = this.loaders.find((l) => l.data && l.data.shown < l.data.total && l.wanted());
-        const hidden = this.loaders.find((l) => this.map.hasLayer(l.group) && zoom < (l.spec.from || 0) && l.spec.hint);
+        const hidden = Object.entries((cfg.grid || {}).layers || {}).find(
+          ([key, spec]) => spec.hint && zoom < spec.from && this.map.hasLayer(this.groups[key])
+        );
         if (cut)
           text = say(cut.key === "findings" ? "capped_worst" : "capped", {
             total: number(cut.data.total, 0),
             shown: number(cut.data.shown, 0),
           });
         else if (cfg.none) text = T.nothing;
-        else if (hidden) text = T[hidden.spec.hint];
+        else if (cfg.making) text = cfg.making;
+        else if (hidden) text = T[hidden[1].hint];
       }
       this.status.textContent = text;
       this.status.classList.toggle("cg-busy", loading);
       this.status.hidden = !text;
       const marks = this.map.getContainer().dataset;
       for (const loader of this.loaders) marks[loader.key] = loader.data ? loader.data.shown : 0;
-      marks.unit = this.unitGroup.getLayers().length ? this.unitShown : 0;
+      if (tiled) for (const key of Object.keys(cfg.grid.layers)) marks[key] = tiled.inView(key).count;
       marks.state = loading ? "loading" : "ready";
     }
   }
@@ -351,8 +332,7 @@
     cfg = config;
     cfg.seen = { blocks: [], sites: [], counties: [] };
     T = cfg.text;
-    setUp(cfg);
-    place.setUp(cfg);
+    for (const part of [{ setUp }, place, window.chigaiTiles, window.chigaiColour, window.chigaiCard, window.chigaiFind, window.chigaiPlan]) part.setUp(cfg);
     document.title = [cfg.title, "chigai"].filter(Boolean).join(" · ");
     if (given.length > 1) document.body.classList.add("cg-two");
     for (const one of given) one.map.invalidateSize({ animate: false });
@@ -362,6 +342,10 @@
       node.setAttribute("aria-label", T.layers);
     });
     place.start(views);
+    if (cfg.grid) {
+      window.chigaiPlan.start(views);
+      window.chigaiHooks.start(views, cfg);
+    }
     if (cfg.kind === "work") window.chigaiTime.start(views, cfg);
     for (const view of views) view.refresh();
   }

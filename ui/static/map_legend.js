@@ -22,23 +22,14 @@
   function draw(view) {
     const near = view.near();
     const on = (key) => (view.loaders || []).some((l) => l.key === key && l.wanted());
-    const seen = (key) => {
-      const loader = (view.loaders || []).find((l) => l.key === key && l.wanted());
-      return loader && loader.keys ? [...loader.keys] : [];
-    };
     const parts = [];
-    if (view.cfg.kind === "plan" && view.cfg.counties && !near && view.map.hasLayer(view.groups.counties)) parts.push(["legend_targets", "targets"]);
-    if (view.cfg.kind === "work" && view.cfg.counties && !near && view.map.hasLayer(view.groups.counties)) parts.push(["legend_progress", "progress", view.cfg.seen.counties]);
+    const far = view.painted && view.painted.far();
+    const counties = view.cfg.counties && !near && !far && view.map.hasLayer(view.groups.counties);
+    if (view.cfg.kind === "plan" && counties) parts.push(["legend_targets", "targets"]);
+    if (view.cfg.kind === "work" && counties) parts.push(["legend_progress", "progress", view.cfg.seen.counties]);
     if (on("work_sites")) parts.push(["legend_work_sites", "work", view.cfg.seen.sites, "round"]);
-    if (on("work")) parts.push(["legend_work", "work", view.cfg.seen.blocks, "", view.cfg.amounts]);
     if (on("sites")) parts.push(["legend_sites", "blocks", ["site", "site_small"], "round"]);
-    if (on("blocks"))
-      parts.push(["legend_blocks", "blocks", ["site", "site_small", ...["spare", "below"].filter((s) => seen("blocks").includes(s))]]);
-    if (on("parcels")) parts.push(["legend_parcels", "parcels"]);
-    const why = [...new Set([...seen("why"), ...(view.unitGroup && view.unitGroup.getLayers().length ? view.unitKeys : [])])];
-    if (why.length) parts.push(["legend_why", "why", why.sort()]);
-    if (on("rest")) parts.push(["legend_rest", "rest"]);
-    if (seen("barriers").length) parts.push(["legend_barriers", "barriers", seen("barriers").sort(), "line"]);
+    if (view.painted) parts.push(...view.painted.legend());
     if (view.coarse && view.map.hasLayer(view.groups.footprint)) parts.push(["legend_footprint", "footprint"]);
     if (on("findings")) parts.push(["legend_findings", "findings"]);
     const drawn = JSON.stringify(parts);
@@ -51,9 +42,15 @@
       view.legend.append(list);
       for (const [key, one] of Object.entries(view.cfg.looks[book])) {
         if (only && !only.includes(key)) continue;
-        const row = el("div", "cg-entry");
         const swatch = el("span", `cg-swatch cg-${one.h} ${shape ? "cg-" + shape : ""}`);
         swatch.style.setProperty("--c", one.c);
+        // several colours that say the same share a line
+        const said = list.lastChild && list.lastChild.lastChild.textContent === one.t && list.lastChild;
+        if (said) {
+          said.lastChild.before(swatch);
+          continue;
+        }
+        const row = el("div", "cg-entry");
         row.append(swatch, el("span", "", one.t));
         if (amounts && amounts[key]) row.append(el("span", "cg-amount", amounts[key]));
         list.append(row);

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const HATCH_SIZE = 9;
+  const HATCH_SIZE = 8; // a part of a tile's side, so that hatches meet where tiles do
   let cfg, T, F;
 
   /* ---- small helpers ---- */
@@ -83,28 +83,7 @@
 
   const named = (id) => (id === null || id === undefined || id === "" ? T.unnamed : id);
 
-  /* What lies beside a block; nothing where the data draw no such thing. */
-  const sides = (p) =>
-    ["inlet", "outlet", "access"]
-      .filter((side) => p["has_" + side] === true || p["has_" + side] === false)
-      .map((side) => T[(p["has_" + side] ? "has_" : "no_") + side])
-      .join(T.comma);
-
   const tell = {
-    blocks: (p) =>
-      card(T.block, named(p.block_id), [
-        [T.state, look("blocks", p.state).t],
-        [T.area, area(p.area_mu)],
-        [T.parcels_joined, unit(p.n_parcels, 0, "u_count")],
-        [T.households, p.n_operators ? unit(p.n_operators, 0, "u_house") : null],
-        [T.step, unit(p.step_m, 2, "u_m")],
-        [T.cut, unit(p.cut_m3, 0, "u_m3")],
-        [T.cost, yuan(p.cost_yuan)],
-        [T.gained, unit(p.gained_mu, 2, "u_mu")],
-        [T.sides, sides(p)],
-        [T.district, p.irrigation_district],
-        [T.site, p.site_id],
-      ]),
     sites: (p) =>
       card(T.site, named(p.site_id), [
         [T.state, look("blocks", p.state).t],
@@ -112,14 +91,6 @@
         [T.blocks, unit(p.n_blocks, 0, "u_count")],
         [T.cost, yuan(p.cost_yuan)],
         [T.district, p.irrigation_district],
-      ]),
-    parcels: (p) =>
-      card(T.parcel, named(p.parcel_id), [
-        [T.area, area(p.area_mu)],
-        [T.state, look("parcels", p.size).t],
-        [T.elevation, unit(p.elevation_m, 2, "u_m")],
-        [T.reason, p.reason ? look("why", p.reason).t : T.in_good_block],
-        [T.in_block, p.block_id],
       ]),
     barriers: (p) => card(T.barrier, look("barriers", p.kind).t, []),
     upload: (p) => card(T.parcel, named(p.parcel_id), [[T.area, area(p.area_mu)]]),
@@ -132,7 +103,6 @@
         [T.area, p.area_mu ? area(p.area_mu) : null],
       ]),
   };
-  tell.why = tell.rest = tell.parcels;
 
   /* ---- how each layer is drawn ---- */
 
@@ -144,20 +114,10 @@
     opacity: 0.9,
   });
   const style = {
-    blocks: (p) => solid(look("blocks", p.state).c, 0.72),
-    parcels: (p) => solid(look("parcels", p.size).c, 0.8, "#8a7a5c"),
-    why: (p) => solid(look("why", p.reason).c, 0.75),
     upload: () => solid("#DDE5EA", 0.55, "#9aa7b1"),
     findings: (p) => ({ ...solid(look("findings", p.severity).c, 0.55), weight: 2, color: look("findings", p.severity).c }),
-    barriers: (p) => {
-      const colour = look("barriers", p.kind).c;
-      return { color: colour, weight: p.fixed ? 2.5 : 1.5, dashArray: p.fixed ? null : "5 4", opacity: 0.85, fillColor: colour, fillOpacity: 0.35 };
-    },
     sites: (p) => ({ ...solid(look("blocks", p.state).c, 0.85, "#ffffff"), weight: 1.5 }),
   };
-  style.rest = () => solid("#ECE7DA", 0.9, "#a39a86");
-  /* Which of a layer's columns the legend speaks of. */
-  const keyOf = { blocks: "state", why: "reason", barriers: "kind" };
   const siteRadius = (p) => Math.max(5, Math.min(18, 4 + Math.sqrt(p.area_mu) / 8));
 
   function setUp(config) {
@@ -166,5 +126,5 @@
     F = cfg.lang;
   }
 
-  window.chigaiLook = { setUp, el, say, number, button, card, tell, style, keyOf, siteRadius, look, fill };
+  window.chigaiLook = { setUp, el, say, number, button, card, tell, style, siteRadius, look, fill };
 })();

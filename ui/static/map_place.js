@@ -32,7 +32,8 @@
     follow();
   }
 
-  /* #county=230381 in the address moves the map, #close amid its largest site; the page is not loaded anew. */
+  /* #county=230381 in the address moves the map, #close amid its largest site, #at=latitude,longitude,zoom anywhere; the
+     page is not loaded anew. */
   function follow() {
     const place = placeOf(wishes().get("county"));
     const close = wishes().has("close") && (place || cfg).close;
@@ -40,7 +41,9 @@
       view.unpop();
       if (view.select) view.select.value = place ? place.code : close ? cfg.close_in : "";
     }
-    if (close) views[0].map.setView(close, CLOSE, { animate: false });
+    const [lat, lng, zoom] = (wishes().get("at") || "").split(",").map(Number);
+    if ([lat, lng, zoom].every(Number.isFinite)) views[0].map.setView([lat, lng], zoom, { animate: false });
+    else if (close) views[0].map.setView(close, CLOSE, { animate: false });
     else if (place) views[0].map.fitBounds(boxOf(place.box), { padding: [12, 12], maxZoom: 17, animate: false });
     else whole();
     wayBack();

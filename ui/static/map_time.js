@@ -14,6 +14,8 @@
   let playing = null;
   let busy = null;
   const known = new Map();
+  let first;
+  const begun = new Promise((done) => (first = done)); // the first day is there
 
   const at = (iso) => Date.parse(iso) / DAY_MS;
   const iso = (n) => new Date(n * DAY_MS).toISOString().slice(0, 10);
@@ -36,10 +38,23 @@
       opacity: 0.9 * gone,
     };
   }
-  style.work = (p) => painted(stateOf(p.row), p, 0.88, "#4a5560", 0.7);
   style.work_sites = (p) => painted(siteState(p.row), p, 0.92, "#1f2a33", 1.2);
 
-  tell.work = (p) => {
+  /* What stands for each block of a tile: its state, and whether it is of the chosen county. */
+  async function looks() {
+    await begun;
+    const others = county() ? await window.chigaiColour.counties() : null;
+    const mine = cfg.grid.counties.indexOf(county());
+    return (row) => stateOf(row) + (others && others[row] !== mine ? "~" : "");
+  }
+
+  function tilePainted(key, near) {
+    const one = painted(key.replace("~", ""), { county: key.endsWith("~") ? "" : county() }, 0.88, "#4a5560", 0.7);
+    return { ...one, fill: true, stroke: near, fillRule: "nonzero" };
+  }
+
+  /* The card of a block, from what the server tells of it. */
+  function blockCard(p, changed) {
     const box = card(T.block, p.block_id || T.unnamed, [
       [T.work_state, look("work", stateOf(p.row)).t],
       [T.area, mu(p.area_mu)],
@@ -48,9 +63,13 @@
     ]);
     const past = el("div", "cg-note cg-history", T.loading);
     box.append(past);
-    history(p.row, past);
+    window.chigaiCard.history(p.row, day).then(
+      (nodes) => past.replaceChildren(...nodes),
+      () => (past.textContent = T.failed)
+    ).then(changed);
     return box;
-  };
+  }
+
   tell.work_sites = (p) =>
     card(T.site, p.site_id || T.unnamed, [
       [T.work_state, look("work", siteState(p.row)).t],
@@ -59,35 +78,6 @@
       [T.blocks, number(p.n_blocks, 0)],
       [T.district, p.irrigation_district],
     ]);
-
-  function figure(event) {
-    if (event.kind === "checked") return [event.passed ? T.passed : T.not_passed, event.reason].filter(Boolean).join(cfg.lang === "en" ? ": " : "：");
-    const value = event.done_mu === undefined ? event.measured_mu : event.done_mu;
-    if (value !== undefined) return mu(value);
-    return event.kind === "correction" && event.passed === undefined && !event.reason ? T.void : event.reason || "";
-  }
-
-  async function history(row, node) {
-    try {
-      const answer = await fetch(`${cfg.history}?row=${encodeURIComponent(row)}${day ? "&as_of=" + day : ""}`);
-      if (!answer.ok) throw new Error(String(answer.status));
-      const { events } = await answer.json();
-      if (!events) node.textContent = T.history_closed;
-      else if (!events.length) node.textContent = T.history_none;
-      else {
-        const list = el("ol", "cg-events");
-        for (const event of events) {
-          const item = el("li");
-          item.append(el("time", "", event.day), el("b", "", T[event.kind] || ""), el("span", "", figure(event)));
-          list.append(item);
-        }
-        node.replaceChildren(list);
-      }
-    } catch {
-      node.textContent = T.failed;
-    }
-    for (const view of views) if (view.card && view.card.isOpen()) view.card.update();
-  }
 
   /* ---- the day ---- */
 
@@ -111,6 +101,7 @@
       const found = await states(asked);
       if (wanted !== asked) return;
       now = found;
+      first();
       day = found.as_of;
       bounds();
       paint();
@@ -136,6 +127,7 @@
       for (const loader of view.loaders)
         loader.group.eachLayer((layer) => layer.setStyle && layer.setStyle((f) => style[loader.spec.kind](f.properties)));
       view.marked = null;
+      view.painted.repaint();
       counties(view);
       view.zoomed();
     }
@@ -280,5 +272,5 @@
     follow();
   }
 
-  window.chigaiTime = { start };
+  window.chigaiTime = { start, looks, painted: tilePainted, card: blockCard, inView: () => cfg.seen.blocks };
 })();
