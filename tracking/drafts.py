@@ -12,7 +12,7 @@ import pandas as pd
 from sqlalchemy import Connection, Row
 
 from geo import plans
-from geo.errors import ChigaiError
+from geo.errors import AbsentError, ChigaiError
 from planning.editing import problems as found_problems
 from planning.editing import totals
 from planning.editing.changes import Asked, changed
@@ -102,6 +102,26 @@ def preview(desk: Desk, draft_id: str, number: int, asked: Asked) -> tuple[Field
     with desk.store.reading() as connection:
         state = journal.state(connection, draft_id, unit)
     return unit, effect(unit, state, _after(desk, draft_id, unit, state, asked))
+
+
+def foreseen(desk: Desk, draft_id: str, unit: FieldUnit, found: Effect) -> list[dict[str, Any]]:
+    """The counties of a field unit, and all together (county None), before a change and after it: `summary` of each."""
+    base = draft(desk, draft_id)
+    meta = plans.read_meta(_folder(desk, base.plan))
+    with desk.store.reading() as connection:
+        moved = dict(journal.changes(connection, draft_id))
+    was = totals.after(meta, moved)
+    moved.pop(unit.number, None)
+    now = totals.after(meta, moved | ({unit.number: found.change} if found.change else {}))
+    own = set(_counties(unit))
+    pairs = [(b, a) for b, a in zip(was[0], now[0], strict=True) if str(b["county"]) in own]
+    return [
+        {
+            "county": before.get("county"), "name_zh": before.get("name_zh"), "name_en": before.get("name_en"),
+            "floor_mu": before.get("floor_mu"), "before": summary(before), "after": summary(after),
+        }
+        for before, after in [*pairs, ({**was[1], "county": None}, now[1])]
+    ]  # fmt: skip
 
 
 def apply(desk: Desk, draft_id: str, number: int, asked: Asked, seen: int) -> int:
@@ -276,14 +296,14 @@ def _of_plan(folder: str, created: str) -> pd.DataFrame:
 
 def _folder(desk: Desk, plan: str) -> Path:
     if not plan or Path(plan).name != plan:
-        raise ChigaiError("没有这个方案。", "There is no such plan.")
+        raise AbsentError("没有这个方案。", "There is no such plan.")
     return desk.home / "plans" / plan
 
 
 def _there(connection: Connection, draft_id: str) -> Draft:
     found = journal.find(connection, draft_id)
     if found is None:
-        raise ChigaiError(
+        raise AbsentError(
             "没有这份草稿。", "There is no such draft.",
             do_zh="请从草稿清单里选择。", do_en="choose one from the list of drafts.",
         )  # fmt: skip

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from geo import plans
 from geo.crossing import crossing
-from geo.errors import ChigaiError
+from geo.errors import AbsentError
 from geo.frames import directions
 from geo.neighbours import Neighbours, adjacency, neighbours
 from geo.schemas import MU_M2
@@ -134,7 +134,7 @@ def _load(folder: Path, meta: Mapping[str, Any], number: int, programme: Program
     parcels = plans.read_part(folder, "parcels", filters=own)
     blocks = plans.read_part(folder, "blocks", filters=own)
     if parcels is None or blocks is None or len(parcels) == 0:
-        raise ChigaiError(
+        raise AbsentError(
             f"方案里没有条田单元 {number}。", f"The plan has no field unit {number}.",
             do_zh="请从问题清单或地图上重新选择。", do_en="choose it again from the list or the map.",
             file=folder,
