@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ui import text_export, text_field, text_ledger, text_people, text_plan, text_targets
+from ui import text_edit, text_export, text_field, text_ledger, text_people, text_plan, text_targets
 
 LANGUAGES = ("zh", "en")
 
@@ -312,7 +312,7 @@ TEXTS: dict[str, tuple[str, str]] = {
 # fmt: on
 TEXTS |= text_targets.TEXTS
 TEXTS |= text_people.TEXTS
-TEXTS |= text_field.TEXTS | text_ledger.TEXTS | text_plan.TEXTS | text_export.TEXTS
+TEXTS |= text_edit.TEXTS | text_field.TEXTS | text_ledger.TEXTS | text_plan.TEXTS | text_export.TEXTS
 
 
 @dataclass(frozen=True)
