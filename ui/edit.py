@@ -135,17 +135,17 @@ def _where(ctx: parts.Context, draft: str) -> int | None:
     names = {str(c["county"]): str(c.get(f"name_{lang}") or c["county"]) for c in _counties(ctx, draft)}
     a, b, c, d = st.columns([2, 2, 1, 3], vertical_alignment="bottom")
     with a:
-        every = [None, *(code for code in names if (rows.county == code).any())]
+        every = ["", *(code for code in names if (rows.county == code).any())]
         county = parts.option(
-            t("edit.county"), every, key="edit_county", format_func=lambda v: t("edit.problem_all") if v is None else names[v]
+            t("edit.county"), every, key="edit_county", format_func=lambda v: names[v] if v else t("edit.problem_all")
         )  # fmt: skip
     with b:
         kind = parts.option(
-            t("edit.kind"), [None, *problems.KINDS], key="edit_kind",
+            t("edit.kind"), ["", *problems.KINDS], key="edit_kind",
             format_func=lambda v: t(f"edit.problem_{v or 'all'}"),
         )  # fmt: skip
     with c:
-        following = drafts.next_problem(rows, now, county, kind)
+        following = drafts.next_problem(rows, now, county or None, kind or None)
         if st.button(
             t("edit.next"), key="edit_next", type="primary", disabled=following is None, width="stretch"
         ):

@@ -43,7 +43,7 @@ def show(ctx: parts.Context, draft: str, number: int) -> None:
     with left:
         shown: State = state if after is None else after
         name = t("edit.drawing", number=number)
-        st.html(unit_drawing.svg(unit, shown, drawn(unit, shown), chosen, name))
+        st.image(unit_drawing.svg(unit, shown, drawn(unit, shown), chosen, name), width="stretch")
         p = unit.parameters
         st.caption(
             t("edit.limits", maximum=numbers.plain(p.max_mu.value), step=numbers.plain(p.max_step_m.value, 2))

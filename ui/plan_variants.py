@@ -14,7 +14,7 @@ from geo import plans
 from planning import comparing
 from planning.parameters import Switch
 from tracking import variants
-from ui import numbers, parts, safe
+from ui import numbers, parts, safe, unit_drawing
 from ui.parts import Column
 
 MOST_ROWS = 500
@@ -73,12 +73,12 @@ def _compare(ctx: parts.Context, chosen: list[str]) -> None:
         str(c["county"]): str(c.get(f"name_{lang}") or c["county"]) for m in metas for c in m["counties"]
     }
     county = parts.option(
-        t("variant.county"), [None, *names], key="variant_county",
-        format_func=lambda c: t("variant.whole") if c is None else names[c],
+        t("variant.county"), ["", *names], key="variant_county",
+        format_func=lambda c: names[c] if c else t("variant.whole"),
     )  # fmt: skip
     heads = [Column(parts.plan_label(m, t), True) for m in metas]
     rows = []
-    for row in comparing.figures(metas, county):
+    for row in comparing.figures(metas, county or None):
         cells = [_value(v, row["unit"]) for v in row["values"]]
         first = row["values"][0]
         for i, value in enumerate(row["values"][1:], 1):
@@ -152,7 +152,7 @@ def _hands(ctx: parts.Context, one: str, other: str, meta: dict[str, Any]) -> No
     st.caption(t("variant.map_note"))
     folders = tuple(str(ctx.home / "plans" / plan) for plan in (one, other))
     made = tuple(str(plans.read_meta(Path(folder))["created"]) for folder in folders)
-    st.html(_drawing(folders, made, t("variant.map")))
+    st.image(_drawing(folders, made, t("variant.map")), width="stretch")
     found = variants.hands(ctx.desk, one, other)
     if len(found) == 0:
         st.caption(t("variant.list_private"))
@@ -198,7 +198,7 @@ def _drawing(folders: tuple[str, ...], made: tuple[str, ...], name: str) -> str:
     )
     layers += [(_path(_of(parcels, kind, k), box, scale), colour) for k, colour in COLOURS.items()]
     drawn = "".join(f'<path d="{d}" fill="{c}" stroke="{c}" stroke-width=".8"/>' for d, c in layers if d)
-    return f'<svg class="cg-unit" viewBox="0 0 {size[0]:.0f} {size[1]:.0f}" role="img" aria-label="{safe.text(name)}">{drawn}</svg>'
+    return f"{unit_drawing.head(*size, name)}{drawn}</svg>"
 
 
 def _of(parcels: gpd.GeoDataFrame, kind: dict[str, str], wanted: str) -> Any:
