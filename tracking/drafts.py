@@ -80,6 +80,13 @@ def figures(desk: Desk, draft_id: str) -> dict[str, Any]:
     return {"counties": rows, "totals": whole, "changed_units": sorted(moved), **counted}
 
 
+def counted(desk: Desk, draft_id: str) -> dict[str, int]:
+    """How many changes the draft has, and how many this person can undo and do again; cheap enough to ask often."""
+    _require_somewhere(desk, draft_id)
+    with desk.store.reading() as connection:
+        return journal.counted(connection, draft_id, desk.person.id)
+
+
 def look(desk: Desk, draft_id: str, number: int) -> tuple[FieldUnit, State, Touched, list[str]]:
     """A field unit as the draft has it, its version, and the names of others who are at work on it.
 

@@ -85,7 +85,8 @@ def shapes(
 ) -> list[dict[str, Any]]:
     """The blocks of a unit, and its parcels in none, as GeoJSON features in the map's degrees.
 
-    plain: only what the plan has otherwise. Properties: field_unit, kind (block, loose), id, meets, locked, out.
+    plain: only what the plan has otherwise; without it, parcels in blocks, too, kind parcel.
+    Properties: field_unit, kind (block, loose, parcel), id, meets, locked, out.
     """
     here = drawn(of, state)
     features = []
@@ -101,9 +102,10 @@ def shapes(
         for row, name in enumerate(state.block)
         if name is None and not (plain and of.base.block[row] is None and not state.out[row])
     ]
-    for row, shape in zip(loose, tiles.lonlat(of.geoms[loose], of.parcels.crs, shift), strict=True):
+    rows = loose if plain else list(range(len(of.names)))
+    for row, shape in zip(rows, tiles.lonlat(of.geoms[rows], of.parcels.crs, shift), strict=True):
         told = {
-            "kind": "loose", "id": of.names[row], "meets": False, "locked": bool(state.locked[row]),
+            "kind": "loose" if state.block[row] is None else "parcel", "id": of.names[row], "meets": False, "locked": bool(state.locked[row]),
             "out": bool(state.out[row]),
         }  # fmt: skip
         features.append(_feature(of.number, told, shape))

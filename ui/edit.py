@@ -54,7 +54,8 @@ def page(ctx: parts.Context) -> None:
         parts.notice("plain", safe.text(t("edit.unit_first")))
     else:
         edit_unit.show(ctx, chosen, number)
-    edit_map.show(ctx, found[chosen], number)
+    edit_map.show(ctx, found[chosen], number, figures["undo"] - figures["redo"])
+    _follow(ctx, chosen, figures)
     _history(ctx, chosen)
     if not running:
         _end(ctx, found[chosen], figures)
@@ -187,6 +188,14 @@ def _looked_at(draft: str) -> int | None:
         st.session_state["edit_unit"] = (draft, int(asked))
         return int(asked)
     return None
+
+
+@st.fragment(run_every=3.0)
+def _follow(ctx: parts.Context, draft: str, figures: dict[str, Any]) -> None:
+    """Draw the page again once the draft was changed elsewhere: on the map, or by somebody else."""
+    now = drafts.counted(ctx.desk, draft)
+    if any(now[name] != figures[name] for name in now):
+        st.rerun()
 
 
 def _counties(ctx: parts.Context, draft: str) -> list[dict[str, Any]]:

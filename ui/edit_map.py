@@ -12,15 +12,16 @@ from ui import maps, parts
 HEIGHT = 640
 
 
-def url(draft: Draft, lang: str, number: int | None) -> str:
-    """The address of the plan's map with the tools of the draft; another field unit only moves it."""
-    mark = "" if number is None else f"#unit={number}"
+def url(draft: Draft, lang: str, number: int | None, changes: int) -> str:
+    """The address of the plan's map with the tools of the draft; another field unit only moves it, and another number
+    of changes only has it drawn anew."""
+    mark = f"#n={changes}" + ("" if number is None else f"&unit={number}")
     page = f"{maps.ROOT}/map/plan/{quote(draft.plan, safe='')}?lang={maps.lang_of(lang)}&view=after"
     return f"{page}&draft={quote(draft.id, safe='')}{mark}"
 
 
-def show(ctx: parts.Context, draft: Draft, number: int | None) -> None:
+def show(ctx: parts.Context, draft: Draft, number: int | None, changes: int) -> None:
     """The map, with a line that says how to select on it."""
     t = ctx.t
     parts.heading(t("edit.map"), t("edit.map_note"))
-    st.iframe(url(draft, ctx.lang, number), height=HEIGHT, alt=t("edit.map"))
+    st.iframe(url(draft, ctx.lang, number, changes), height=HEIGHT, alt=t("edit.map"))
