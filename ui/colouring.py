@@ -68,7 +68,9 @@ def parcels(data: PlanMap, chunk: int, mine: Collection[str] | None) -> Bytes:
     area = told["area_mu"].to_numpy()
     out = classes(area, palette.SIZE_EDGES)
     out |= np.where(area >= data.minimum_mu(pd.Series(names))[place], LARGE_BIT, 0).astype(np.uint8)
-    number = pc.fill_null(pc.index_in(told["reason"], pa.array(REASONS, told["reason"].type)), -1).to_numpy() + 1
+    number = (
+        pc.fill_null(pc.index_in(told["reason"], pa.array(REASONS, told["reason"].type)), -1).to_numpy() + 1
+    )
     if mine is not None:
         will = np.isin(number, [REASONS.index(name) + 1 for name in HOUSEHOLDS_WILL])
         number[will & ~np.isin(names, list(mine))[place]] = REASONS.index(public.OTHER) + 1
