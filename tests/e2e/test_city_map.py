@@ -75,8 +75,8 @@ def test_a_card_tells_levels_earth_and_why_and_leads_to_the_parcel_and_back(
     assert "达标大池内" in visit.page.locator(".cg-card").last.inner_text()
     visit.page.get_by_text("看所属大池").click()
     visit.page.wait_for_selector(".cg-card >> text=并入地块")
-    visit.page.locator(".cg-fold summary", has_text="经过").click()
-    visit.until("document.querySelector('.cg-card').textContent.includes('还没有填报')")
+    visit.page.locator(".cg-card").last.locator("summary", has_text="经过").click()
+    visit.until("[...document.querySelectorAll('.cg-card')].at(-1).textContent.includes('还没有填报')")
     visit.close()
 
 
