@@ -112,15 +112,19 @@ class Visit:
         return card.inner_text()
 
     def colour_of(self, layer: str, row: int) -> str:
-        """The colour that is drawn in the middle of a shape, as #RRGGBB, read from the tile's own picture."""
+        """The colour that is drawn inside a shape, as #RRGGBB, read from the tile's own picture."""
         return self.page.evaluate(
             """async ([layer, row]) => {
                 const view = chigai.views.at(-1), map = view.map;
                 const shape = (await chigaiMap.shapes(layer, [row])).features[0];
-                const at = map.project(L.geoJSON(shape).getBounds().getCenter(), Math.round(map.getZoom()));
+                const box = L.geoJSON(shape).getBounds();
+                // not in the middle, where an old ridge may run
+                const place = [0.6 * box.getSouth() + 0.4 * box.getNorth(), 0.7 * box.getWest() + 0.3 * box.getEast()];
+                const at = map.project(place, Math.round(map.getZoom()));
                 const key = [Math.floor(at.x / 256), Math.floor(at.y / 256), Math.round(map.getZoom())].join(':');
-                const pen = view.painted.grid._tiles[key].el.getContext('2d');
-                const [r, g, b] = pen.getImageData(at.x % 256, at.y % 256, 1, 1).data;
+                const copy = new OffscreenCanvas(256, 256).getContext('2d', {willReadFrequently: true});
+                copy.drawImage(view.painted.grid._tiles[key].el, 0, 0);
+                const [r, g, b] = copy.getImageData(at.x % 256, at.y % 256, 1, 1).data;
                 return '#' + [r, g, b].map(v => v.toString(16).padStart(2, '0')).join('').toUpperCase();
             }""",
             [layer, row],

@@ -133,7 +133,7 @@ def _draw_plan(data: mapdata.PlanMap, plan_id: str, lang: str, view: View, setti
     words = map_text.plan_texts(lang)
     base = f"{ROOT}/data/plan/{quote(plan_id, safe='')}/"
     layers: dict[str, dict[str, Any]] = {"sites": {"to": BLOCKS_FROM_ZOOM - 1}}
-    on_grid = {
+    on_grid: dict[str, dict[str, Any]] = {
         "parcels": {"from": PARCELS_FROM_ZOOM, "hint": "zoom_parcels"},
         "blocks": {"from": BLOCKS_FROM_ZOOM, "hint": "zoom_blocks"},
         "rest": {"from": PARCELS_FROM_ZOOM},

@@ -57,8 +57,8 @@ def _within(request: Request, desk: Desk) -> Response:
     """The numbers of the shapes that have a point in the ring in common with it, in order; more: there are others."""
     data = plan_of(request)
     rows, xy = _rows(request, data), _ring(request)
-    box = data.cutter.ground.box_around((*map(float, xy.min(axis=0)), *map(float, xy.max(axis=0))))
-    near = rows.in_box(box)
+    (west, south), (east, north) = xy.min(axis=0).tolist(), xy.max(axis=0).tolist()
+    near = rows.in_box(data.cutter.ground.box_around((west, south, east, north)))
     area = shapely.make_valid(shapely.Polygon(xy))
     shapely.prepare(area)
     found: list[int] = []

@@ -16,7 +16,11 @@ def show(ctx: parts.Context, plan_id: str) -> None:
         _watch(ctx, plan_id)
     elif made.state in ("failed", "cancelled"):
         t = ctx.t
-        parts.notice("plain", f"<b>{safe.text(t(f'tiles.{made.state}'))}</b>", safe.text(t("tiles.slower")))
+        why = made.message_zh if ctx.lang == "zh" else made.message_en
+        lines = [
+            safe.text(line) for line in (why if made.state == "failed" else "", t("tiles.slower")) if line
+        ]
+        parts.notice("plain", f"<b>{safe.text(t(f'tiles.{made.state}'))}</b>", *lines)
         if ctx.desk.somewhere("plan") and st.button(t("tiles.again"), key="tiles_again"):
             tilesets.begin(ctx.home, plan_id, current().shifted, again=True)
             st.rerun()

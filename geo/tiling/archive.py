@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from pmtiles import tile as form
 from pmtiles.writer import Writer
@@ -80,7 +81,7 @@ class Archive:
     def __init__(self, path: Path) -> None:
         with path.open("rb") as file:
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self._head = form.deserialize_header(self._bytes[:127])
+        self._head: dict[str, Any] = dict(form.deserialize_header(self._bytes[:127]))
         self.meta = json.loads(
             gzip.decompress(self._part("metadata_offset", 0, self._head["metadata_length"]))
         )

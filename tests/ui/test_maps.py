@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import folium
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
@@ -16,7 +17,7 @@ from folium.plugins import DualMap, Fullscreen
 from geo import boundaries, gcj02, tiles
 from geo.errors import ChigaiError
 from tests import map_home
-from ui import assets, map_text, mapdata, mappages, maps, palette, safe, settings, text_targets, work_map
+from ui import assets, map_counties, map_text, mapdata, mappages, maps, palette, safe, settings, text_targets
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def test_no_name_is_a_template_that_runs_on_the_server(attack: str) -> None:
     one = folium.Map(tiles=None)
     group = maps.group(attack).add_to(one)
     folium.LayerControl().add_to(one)
-    views = [{"map": one, "title": attack, "groups": {"blocks": group}}]
+    views = [{"map": one, "title": attack, "groups": {"blocks": group}, "grid": None}]
     one.get_root().add_child(maps._Start({"title": attack, "kept": {"a": {"b": attack}}}, views))
     text = one.get_root().render()
     start = text.index("chigai.start(") + len("chigai.start(")
@@ -165,33 +166,41 @@ def test_the_first_view_holds_the_counties_of_the_plan(home: Path) -> None:
     assert all(box.buffer(1e-6).contains(outlines[code]) for code in map_home.COUNTIES)
 
 
+def block_shapes(home: Path, shifted: bool = False) -> np.ndarray:
+    """The blocks' outlines in the map's degrees, straight from the plan's table."""
+    frame = gpd.read_parquet(home / "plans" / "probe" / "blocks.parquet").to_crs(4326)
+    return tiles.lonlat(frame.geometry.to_numpy(), 4326, gcj02.wgs84_to_gcj02 if shifted else None)
+
+
 def test_a_county_has_a_box_round_its_blocks(home: Path) -> None:
     places = {p["code"]: p["box"] for p in config_of(maps.plan_page("probe", "zh", "after"))["places"]}
-    blocks = mapdata.plan("probe", False).blocks
+    county = mapdata.plan("probe", False).blocks["county"].astype(str).to_numpy()
+    shapes = block_shapes(home)
     for code, box in places.items():
-        mine = blocks.bounds[(blocks.table["county"] == code).to_numpy()]
-        assert np.allclose(box, [*mine[:, :2].min(axis=0), *mine[:, 2:].max(axis=0)])
+        expected = shapely.total_bounds(shapes[county == code])
+        # a box of the plan's metres lies a little askew in degrees
+        assert np.allclose(box, expected, atol=1e-4)
+        assert box[0] <= expected[0] + 2e-7 and box[3] >= expected[3] - 2e-7
 
 
 def test_a_map_may_open_amid_the_largest_site_that_meets_its_minimum(home: Path) -> None:
     config = config_of(maps.plan_page("probe", "zh", "before_after"))
-    data = mapdata.plan("probe", False)
-    table, boxes = data.blocks.table, shapely.box(*data.blocks.bounds.T)
-    areas = table[table["state"] == "site"].groupby(["county", "site_id"])["area_mu"].sum()
+    table, shapes = mapdata.plan("probe", False).blocks, block_shapes(home)
+    in_site = table[table["state"] == "site"].astype({"county": str, "site_id": object})
+    areas = in_site.groupby(["county", "site_id"])["area_mu"].sum()
     county, site = areas.idxmax()
     lat, lon = config["close"]
-    (block,) = np.flatnonzero(shapely.contains_xy(boxes, lon, lat))
+    (block,) = np.flatnonzero(shapely.contains_xy(shapes, lon, lat))
     assert config["close_in"] == county and table["site_id"][block] == site
     for place in config["places"]:
         lat, lon = place["close"]
-        (block,) = np.flatnonzero(shapely.contains_xy(boxes, lon, lat))
+        (block,) = np.flatnonzero(shapely.contains_xy(shapes, lon, lat))
         assert table["county"][block] == place["code"] and table["state"][block] == "site"
 
 
 def test_a_plan_that_joins_nothing_has_nothing_to_open_amid(home: Path) -> None:
     data = mapdata.plan("probe", False)
-    empty = tiles.Layer(data.blocks.table.iloc[:0], data.blocks.geoms[:0], data.blocks.size[:0])
-    data.__dict__["blocks"] = empty
+    data.__dict__["blocks"] = data.blocks.iloc[:0]
     assert data.close_ups == []
 
 
@@ -199,8 +208,8 @@ def test_paddies_outside_every_outline_are_shown_without_counties(home: Path) ->
     data = mapdata.plan("probe", False)
     away = data.outlines.assign(geometry=data.outlines.geometry.translate(8, -9))
     data.__dict__["outlines"] = away
-    assert maps._counties(data, "zh") is None
-    assert maps.whole(data) == data.blocks.extent
+    assert map_counties.features(data, "zh") is None
+    assert maps.whole(data) == data.extent
 
 
 def test_findings_are_named_and_placed(home: Path) -> None:
@@ -222,34 +231,23 @@ def test_an_id_that_could_leave_the_folder_is_unknown(home: Path, bad: str) -> N
 def test_only_the_last_few_plans_are_held(home: Path) -> None:
     for i in range(mapdata.KEPT + 2):
         map_home.make(home, f"p{i}", f"u{i}", side=4)
-        assert len(mapdata.plan(f"p{i}", False).blocks.geoms)
+        assert len(mapdata.plan(f"p{i}", False).blocks)
     assert len(mapdata._kept) == mapdata.KEPT
 
 
-def test_a_large_parcel_table_answers_as_a_small_one_does(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small = mapdata.plan("probe", False)
-    extent = small.blocks.extent
-    assert extent is not None
-    west, south, east, north = extent
-    box = (west, south, west + 0.4 * (east - west), south + 0.4 * (north - south))
-    whole = small.parcels(box=box)
-    monkeypatch.setattr(mapdata, "IN_MEMORY", 0)
+def test_an_upload_in_many_files_answers_as_one_in_one_file_does(home: Path) -> None:
+    whole, many = mapdata.upload("probe", False).parcels((-180, -90, 180, 90), 100)
+    path = home / "parcels" / "probe" / "parcels.parquet"
+    frame = gpd.read_parquet(path)
+    path.unlink()
+    path.mkdir()
+    for i, rows in enumerate(np.array_split(np.arange(len(frame)), 3)):
+        frame.iloc[rows].to_parquet(path / f"part-{i:05d}.parquet")
     mapdata._kept.clear()
-    for shifted in (False, True):
-        large = mapdata.plan("probe", shifted)
-        asked = box
-        if shifted:
-            (w, e), (s, n) = gcj02.wgs84_to_gcj02(np.array([box[0], box[2]]), np.array([box[1], box[3]]))
-            asked = (w, s, e, n)
-        part = large.parcels(box=asked)
-        assert len(part.geoms) <= len(whole.geoms)
-        assert set(part.table["parcel_id"][part.in_box(asked)]) == set(
-            whole.table["parcel_id"][whole.in_box(box)]
-        )
-    unit = mapdata.plan("probe", False).parcels(unit=2).table
-    assert sorted(unit["parcel_id"]) == sorted(whole.table["parcel_id"][whole.table["field_unit"] == 2])
+    parts, still = mapdata.upload("probe", False).parcels((-180, -90, 180, 90), 100)
+    assert many == still == len(frame)
+    assert parts.table["parcel_id"].tolist() == whole.table["parcel_id"].tolist()
+    assert shapely.equals_exact(parts.geoms, whole.geoms, 1e-9).all()
 
 
 def test_a_damaged_plan_is_said_to_be_damaged(home: Path) -> None:
@@ -259,19 +257,19 @@ def test_a_damaged_plan_is_said_to_be_damaged(home: Path) -> None:
 
 
 def test_with_a_shifted_basemap_everything_is_shifted(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = mapdata.plan("probe", False).blocks.geoms
     plain_box = config_of(maps.plan_page("probe", "zh", "after"))["box"]
     monkeypatch.setenv("CHIGAI_BASEMAP_URL", "https://t{s}.example.cn/{z}/{x}/{y}.png")
     monkeypatch.setenv("CHIGAI_BASEMAP_CRS", "gcj02")
     page = maps.plan_page("probe", "zh", "after")
-    lonlat = shapely.get_coordinates(plain)
-    expected = np.column_stack(gcj02.wgs84_to_gcj02(lonlat[:, 0], lonlat[:, 1]))
-    shifted = shapely.get_coordinates(mapdata.plan("probe", True).blocks.geoms)
-    assert np.allclose(shifted, expected, atol=2e-7)
-    metres = np.hypot((expected - lonlat)[:, 0] * 78_000, (expected - lonlat)[:, 1] * 111_000)
+    before, after = (
+        np.array(mapdata.plan("probe", False).extent),
+        np.array(mapdata.plan("probe", True).extent),
+    )
+    metres = np.hypot((after - before)[[0, 2]] * 78_000, (after - before)[[1, 3]] * 111_000)
     assert np.all((metres > 550) & (metres < 750))
+    assert np.allclose(after, shapely.total_bounds(block_shapes(home, True)), atol=1e-4)
     assert config_of(page)["box"] != plain_box
-    assert "g&" in config_of(page)["layers"]["blocks"]["url"]
+    assert "g&" in config_of(page)["layers"]["sites"]["url"]
     assert "img-src 'self' data: https://*.example.cn;" in page.policy
 
 
@@ -329,5 +327,5 @@ def test_every_word_that_the_script_uses_is_there() -> None:
     for file in (name for name in assets.OWN if name.endswith(".js")):
         code = (assets.FOLDER / file).read_text("utf-8")
         used |= set(re.findall(r"\bT\.(\w+)", code)) | set(re.findall(r'"((?:u|legend|unit)_\w+)"', code))
-    assert used <= set(work_map.words("zh"))
+    assert used <= set(map_text.plan_texts("zh"))
     assert used - set(map_text.TEXTS) <= set(text_targets.MAP)

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from geo.errors import ChigaiError
 from planning import programme
 from tests.page_home import SITE_MU, TRICK, checked_parcels, small_plan
-from tracking import files, jobs
+from tracking import files, jobs, tilesets
 from ui import parts, progress, text
 
 MAIN = Path(parts.__file__).with_name("main.py")
@@ -251,6 +251,7 @@ def test_the_parameters_carry_unit_source_and_doubt_and_only_changes_are_sent(
             "overrides": {"max_mu": 40.0},
             "seed": 1,
             "effort": "normal",
+            "shifted": False,
         }
     ]
     assert "方案计算排队中" in words(sound(at))
@@ -261,9 +262,11 @@ def test_the_parameters_carry_unit_source_and_doubt_and_only_changes_are_sent(
 @pytest.mark.parametrize("lang", text.LANGUAGES)
 @pytest.mark.parametrize("kind", jobs.KINDS)
 def test_a_job_that_failed_says_why_in_the_pages_language(kind: str, lang: str, home: Path) -> None:
-    if kind == "export":
+    if kind in ("export", "tiles"):
         small_plan(home / "plans" / "one")
-    folder = jobs.create(kind, {"name": "x"}, home)
+    # the tiles of a plan are told by their own name, whoever began the job
+    name = tilesets.place(home, "one", False).name if kind == "tiles" else "x"
+    folder = jobs.create(kind, {"name": name}, home)
     jobs._end(folder, "failed", ChigaiError("坏了", "it is broken"))
     at = AppTest.from_file(str(MAIN), default_timeout=30)
     at.query_params["lang"] = lang

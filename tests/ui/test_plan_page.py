@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from geo import plans
 from planning import explain
 from tests.page_home import SITE_MU, checked_parcels, small_plan
-from tracking import jobs, people
+from tracking import jobs, people, tilesets
 from tracking.people import Person
 from ui import frontier_chart, parts, plan_sites, sign_in, text
 
@@ -234,3 +234,26 @@ def test_the_effort_is_asked_for_and_sent(home: Path, monkeypatch: pytest.Monkey
     box.set_value("best")
     at.button(key="start_plan").click().run()
     assert sent[0]["effort"] == "best"
+
+
+def test_how_far_the_map_tiles_are_is_said_and_they_may_be_stopped_and_begun_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full_plan(home)
+    job = jobs.create("tiles", {"name": "one"}, home).name
+    monkeypatch.setattr(tilesets, "standing", lambda *asked: tilesets.Standing("running", 0.37, job))
+    at = opened()
+    assert [b.proto.text for b in at.get("progress")] == [
+        "正在后台制作地图瓦片：做好之前地图也能用，只是慢一些"
+    ]
+    at.button("tiles_cancel").click().run()
+    assert (home / "jobs" / job / "cancel").exists()
+    monkeypatch.setattr(tilesets, "standing", lambda *asked: tilesets.Standing("cancelled", 0.37, job))
+    begun: list[bool] = []
+    monkeypatch.setattr(tilesets, "begin", lambda *asked, again=False: begun.append(again))
+    at = opened()
+    assert "已停止制作地图瓦片" in words(at)
+    at.button("tiles_again").click().run()
+    assert begun == [True]
+    monkeypatch.setattr(tilesets, "standing", lambda *asked: tilesets.Standing("ready"))
+    assert "瓦片" not in words(opened())

@@ -21,7 +21,7 @@ from geo import tiles
 from tests import map_home
 from tracking import people
 from tracking.desk import Desk
-from ui import assets, mapdata, maps, routes, sign_in
+from ui import assets, maps, routes, sign_in
 
 
 @dataclass
@@ -114,7 +114,11 @@ def test_an_asset_is_served_for_ever_under_its_own_mark() -> None:
         "/chigai/map/plan/.probe",
         "/chigai/map/upload/none",
         "/chigai/map/upload/..%2f..%2fplans%2fprobe",
-        "/chigai/data/plan/none/blocks.geojson",
+        "/chigai/data/plan/none/sites.geojson",
+        "/chigai/data/plan/none/tiles/12/1/1.mvt",
+        "/chigai/data/plan/none/card.json?block=0",
+        f"{PLAN}/blocks.geojson",
+        f"{PLAN}/parcels.geojson",
         f"{PLAN}/shares.geojson",
         f"{PLAN}/findings.geojson",
         f"{PLAN}/plan.json",
@@ -144,94 +148,55 @@ def test_what_is_not_there_is_not_found(address: str) -> None:
     ],
 )
 def test_a_question_without_sense_is_refused(query: str) -> None:
-    answer = ask(f"{PLAN}/blocks.geojson?{query}")
+    answer = ask(f"{PLAN}/sites.geojson?{query}")
     assert answer.status == 400
     assert query.partition("=")[2] not in answer.body.decode() or query == "limit=0"
 
 
-def test_an_unknown_view_and_unit_are_refused() -> None:
+def test_an_unknown_view_is_refused() -> None:
     assert ask("/chigai/map/plan/probe?view=<script>").status == 400
-    assert ask(f"{PLAN}/parcels.geojson?unit=x").status == 400
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_nothing_can_be_changed(method: str) -> None:
-    assert ask(f"{PLAN}/blocks.geojson", method).status == 405
+    assert ask(f"{PLAN}/sites.geojson", method).status == 405
 
 
-@pytest.mark.parametrize("layer", ["blocks", "sites", "parcels", "why", "rest", "barriers"])
-def test_an_answer_is_geojson_that_a_browser_reads(layer: str) -> None:
-    answer = ask(f"{PLAN}/{layer}.geojson")
-    assert answer.status == 200
-    assert answer.headers["content-type"] == "application/geo+json"
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["cache-control"].startswith("private")
-    told = json.loads(answer.body)
-    assert told["shown"] == told["total"] == len(told["features"]) > 0
-    for feature in told["features"]:
-        shape = shapely.from_geojson(json.dumps(feature["geometry"]))
-        west, south, east, north = shape.bounds
-        assert 132 < west <= east < 134 and 45 < south <= north < 47
+def test_an_answer_is_geojson_that_a_browser_reads() -> None:
+    for address in (f"{PLAN}/sites.geojson", f"{UPLOAD}/parcels.geojson"):
+        answer = ask(address)
+        assert answer.status == 200
+        assert answer.headers["content-type"] == "application/geo+json"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"].startswith("private")
+        told = json.loads(answer.body)
+        assert told["shown"] == told["total"] == len(told["features"]) > 0
+        for feature in told["features"]:
+            west, south, east, north = shapely.from_geojson(json.dumps(feature["geometry"])).bounds
+            assert 132 < west <= east < 134 and 45 < south <= north < 47
 
 
-@pytest.mark.parametrize("layer", ["blocks", "sites", "parcels", "why", "rest", "barriers"])
-def test_no_household_and_nothing_declared_is_told(layer: str) -> None:
-    body = ask(f"{PLAN}/{layer}.geojson").body.decode("utf-8")
-    assert map_home.OPERATOR not in body
-    assert 'operator"' not in body and "declared" not in body and "99999" not in body
-    assert map_home.OPERATOR not in ask("/chigai/map/plan/probe").body.decode("utf-8")
-    assert map_home.OPERATOR not in ask(f"{UPLOAD}/parcels.geojson").body.decode("utf-8")
-
-
-def test_a_block_tells_its_facts() -> None:
-    p = ask(f"{PLAN}/blocks.geojson").features[0]["properties"]
-    assert p["state"] in {"site", "site_small", "below"}
-    assert (p["n_parcels"], p["n_operators"], p["step_m"], p["cut_m3"], p["cost_yuan"]) == (
-        2,
-        1,
-        0.25,
-        321.4,
-        23456,
-    )
-    assert p["area_mu"] == 30.0
-
-
-def test_states_of_blocks_follow_minimum_and_site() -> None:
-    blocks = mapdata.plan("probe", False).blocks.table
-    told = {
-        f["properties"]["block_id"]: f["properties"]["state"] for f in ask(f"{PLAN}/blocks.geojson").features
-    }
-    for block, site, state in zip(blocks["block_id"], blocks["site_id"], blocks["state"], strict=True):
-        first = isinstance(site, str) and site.endswith("s0")
-        expected = "below" if not isinstance(site, str) else "site" if first else "site_small"
-        assert state == told[block] == expected
+def test_no_household_and_nothing_declared_is_told() -> None:
+    told = [ask(f"{PLAN}/sites.geojson"), ask("/chigai/map/plan/probe"), ask(f"{UPLOAD}/parcels.geojson")]
+    told += [ask(f"{PLAN}/card.json?{what}=0") for what in ("block", "parcel")]
+    for answer in told:
+        body = answer.body.decode("utf-8")
+        assert map_home.OPERATOR not in body
+        assert 'operator"' not in body and "declared" not in body and "99999" not in body
 
 
 def test_a_box_answers_what_meets_it_and_no_more() -> None:
-    every = ask(f"{PLAN}/parcels.geojson").features
+    every = ask(f"{UPLOAD}/parcels.geojson").features
     shapes = shapely.from_geojson([json.dumps(f["geometry"]) for f in every])
     west, south, east, north = shapely.total_bounds(shapes)
     box = (west, south, west + (east - west) * 0.4, south + (north - south) * 0.4)
-    got = ask(f"{PLAN}/parcels.geojson?bbox={','.join(map(str, box))}").features
+    got = ask(f"{UPLOAD}/parcels.geojson?bbox={','.join(map(str, box))}").features
     expected = shapely.intersects(shapely.envelope(shapes), shapely.box(*box))
     assert {f["properties"]["parcel_id"] for f in got} == {
         f["properties"]["parcel_id"] for f, hit in zip(every, expected, strict=True) if hit
     }
     assert 0 < len(got) < len(every)
-    assert ask(f"{PLAN}/parcels.geojson?bbox=0,0,1,1").features == []
-
-
-def test_a_unit_answers_its_parcels() -> None:
-    got = ask(f"{PLAN}/parcels.geojson?unit=2").features
-    assert len(got) == 6 and {f["properties"]["field_unit"] for f in got} == {2}
-    assert ask(f"{PLAN}/parcels.geojson?unit=777").features == []
-
-
-def test_the_layers_of_parcels_are_what_they_say() -> None:
-    every = ask(f"{PLAN}/parcels.geojson").features
-    why, rest = ask(f"{PLAN}/why.geojson").features, ask(f"{PLAN}/rest.geojson").features
-    assert len(why) == sum(f["properties"]["reason"] is not None for f in every) > 0
-    assert len(rest) == sum(f["properties"]["block_id"] is None for f in every) > 0
+    assert ask(f"{UPLOAD}/parcels.geojson?bbox=0,0,1,1").features == []
 
 
 def test_a_short_answer_says_so_and_takes_the_worst_first() -> None:
@@ -244,20 +209,20 @@ def test_a_short_answer_says_so_and_takes_the_worst_first() -> None:
 
 
 def test_shapes_are_thinned_for_a_far_view_but_stay() -> None:
-    near, far = ask(f"{PLAN}/blocks.geojson?zoom=18").features, ask(f"{PLAN}/blocks.geojson?zoom=12").features
+    near, far = (ask(f"{UPLOAD}/parcels.geojson?zoom={zoom}").features for zoom in (18, 12))
     assert len(near) == len(far)
     assert all(f["geometry"]["coordinates"] for f in far)
 
 
 def test_coordinates_have_seven_decimals() -> None:
-    shapes = [f["geometry"]["coordinates"] for f in ask(f"{PLAN}/blocks.geojson").features]
+    shapes = [f["geometry"]["coordinates"] for f in ask(f"{UPLOAD}/parcels.geojson").features]
     values = np.asarray(shapes).ravel()
     assert np.all(values == np.round(values, 7))
 
 
 def test_a_damaged_plan_is_an_error_without_a_path(home: Path) -> None:
     (home / "plans" / "probe" / "blocks.parquet").write_bytes(b"PAR1 nothing")
-    answer = ask(f"{PLAN}/blocks.geojson")
+    answer = ask(f"{PLAN}/card.json?block=0")
     assert answer.status == 500
     assert str(home) not in answer.body.decode("utf-8")
 
@@ -284,7 +249,18 @@ def as_person(monkeypatch: pytest.MonkeyPatch, role: str, counties: frozenset[st
     [
         "/chigai/map/plan/probe",
         "/chigai/map/upload/probe",
-        "/chigai/data/plan/probe/blocks.geojson",
+        "/chigai/data/plan/probe/sites.geojson",
+        "/chigai/data/plan/probe/tiles/12/3555/1458.mvt",
+        "/chigai/data/plan/probe/looks/state.bin",
+        "/chigai/data/plan/probe/parcels/0.bin",
+        "/chigai/data/plan/probe/townships.json",
+        "/chigai/data/plan/probe/about.json",
+        "/chigai/data/plan/probe/card.json?block=0",
+        "/chigai/data/plan/probe/why.json?block=0",
+        "/chigai/data/plan/probe/find.json?q=b1",
+        "/chigai/data/plan/probe/within.json?layer=blocks&ring=0,0,1,0,1,1",
+        "/chigai/data/plan/probe/shapes.json?layer=blocks&rows=0",
+        "/chigai/ground/orthophoto/12/1/1.png",
         "/chigai/data/upload/probe/parcels.geojson",
     ],
 )
@@ -294,28 +270,6 @@ def test_nobody_is_told_anything(address: str, monkeypatch: pytest.MonkeyPatch) 
     assert answer.status == 401 and "请先登录" in answer.body.decode()
     as_person(monkeypatch, "no such role", None)
     assert ask(address).status == 403
-
-
-@pytest.mark.parametrize(
-    ("role", "counties", "told"),
-    [
-        ("planner", None, set(map_home.COUNTIES)),
-        ("planner", frozenset(map_home.COUNTIES[:1]), {map_home.COUNTIES[0]}),
-        ("field", frozenset(map_home.COUNTIES[1:]), {map_home.COUNTIES[1]}),
-        ("official", None, set()),
-        ("viewer", None, set()),
-    ],
-)
-def test_what_leads_to_a_household_is_told_in_ones_own_counties_alone(
-    role: str, counties: frozenset[str] | None, told: set[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    as_person(monkeypatch, role, counties)
-    for layer, column in (("parcels", "parcel_id"), ("blocks", "n_operators")):
-        answer = ask(f"/chigai/data/plan/probe/{layer}.geojson")
-        rows = [f["properties"] for f in answer.features]
-        assert {r["county"] for r in rows} == set(map_home.COUNTIES)
-        assert {r["county"] for r in rows if r[column] is not None} == told
-        assert answer.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize(

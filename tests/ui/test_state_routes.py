@@ -58,15 +58,14 @@ def test_a_days_letters_are_the_states_of_the_blocks_in_the_order_of_the_map() -
     assert states("2021-10-07")[1] == "started" and states("2021-10-08")[1] == "finished"
 
 
-def test_the_row_that_the_map_draws_is_the_place_of_the_letter(home: Path) -> None:
-    ids = work_home.blocks(home)
-    drawn = ask(f"{PLAN}/blocks.geojson").features
-    assert {f["properties"]["row"]: f["properties"]["block_id"] for f in drawn} == dict(enumerate(ids))
+def test_the_number_in_the_tiles_is_the_place_of_the_letter(home: Path) -> None:
+    for row, block_id in enumerate(work_home.blocks(home)):
+        assert told(f"{PLAN}/card.json?block={row}")["block_id"] == block_id
 
 
 def test_sites_areas_and_counties_agree_with_the_blocks() -> None:
     found = told(f"{PLAN}/states.json?as_of=2021-10-20")
-    table = mapdata.plan("probe", False).blocks.table
+    table = mapdata.plan("probe", False).blocks
     expected: dict[str, float] = {}
     for state, area in zip(states("2021-10-20"), table["area_mu"], strict=True):
         expected[state] = expected.get(state, 0.0) + float(area)

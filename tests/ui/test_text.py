@@ -39,6 +39,7 @@ PAGES = (
     "plan_export",
     "plan_form",
     "plan_sites",
+    "plan_tiles",
     "position",
     "progress",
     "reading_form",

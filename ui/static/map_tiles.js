@@ -5,7 +5,7 @@
 
   const SIDE = 256;
   const KEPT = 3e6; // corners' numbers held, 12 MB
-  const FEW = 0.004; // of a view's width: how near a click must come to a line
+  const NEAR = 4; // pixels: how near a click must come to a line, or to a shape where it meets none
   let cfg, ready;
   const begun = new Promise((done) => (ready = done));
 
@@ -309,11 +309,9 @@
     const layer = (await tile(grid._source(coords).url))[name];
     if (!layer) return null;
     const x = (point.x - coords.x) * layer.extent, y = (point.y - coords.y) * layer.extent;
-    const near = FEW * layer.extent * 2 ** (z - map.getZoom()) * 4;
-    for (let i = layer.id.length - 1; i >= 0; i--) {
-      if (!wanted(layer.id[i])) continue;
-      if (layer.kind[i] === 2 ? nears(layer, i, x, y, near) : holds(layer, i, x, y)) return layer.id[i];
-    }
+    const near = (NEAR / SIDE) * layer.extent * 2 ** (z - map.getZoom());
+    for (const meets of [(i) => layer.kind[i] === 3 && holds(layer, i, x, y), (i) => nears(layer, i, x, y, near)])
+      for (let i = layer.id.length - 1; i >= 0; i--) if (wanted(layer.id[i]) && meets(i)) return layer.id[i];
     return null;
   }
 
