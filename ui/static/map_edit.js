@@ -15,6 +15,7 @@
   const CHOSEN = { color: "#D55E00", weight: 4, fillColor: "#D55E00", fillOpacity: 0.25 };
   const WOULD = { color: "#882255", weight: 4, dashArray: "7 5", fillColor: "#882255", fillOpacity: 0.2 };
   const DRAWN = { color: "#D55E00", weight: 2, dashArray: "4 4", fillOpacity: 0.08, interactive: false };
+  const FIT = { maxZoom: 18, animate: false, padding: [40, 40] };
   let map, over, chosen, would, pen;
   const at = { what: "parcels", how: "point", unit: null, parcels: new Set(), blocks: new Set(), moving: false, asked: null };
   const node = {};
@@ -214,7 +215,7 @@
     forget();
     if (found.field_unit === null) return tell("good", [say("edit_no_problem")]);
     const [west, south, east, north] = found.box;
-    map.fitBounds([[south, west], [north, east]], { maxZoom: 18, animate: false });
+    map.fitBounds([[south, west], [north, east]], FIT);
     await look(found.field_unit);
     tell("warn", found.problems.map((p) => say("edit_problem", { kind: say(`edit_${p.kind}`), mu: number(p.area_mu, 1) })));
   }
@@ -315,7 +316,7 @@
     at.blocks.clear();
     await look(unit);
     const bounds = L.geoJSON(at.unit.shapes).getBounds();
-    if (bounds.isValid()) map.fitBounds(bounds, { maxZoom: 18, animate: false });
+    if (bounds.isValid()) map.fitBounds(bounds, FIT);
   }
 
   window.chigaiMap.ready.then(() => {
