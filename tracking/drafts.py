@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-import pandas as pd
 from sqlalchemy import Connection, Row
 
 from geo import plans
 from geo.errors import AbsentError, ChigaiError
-from planning.editing import problems as found_problems
 from planning.editing import totals
 from planning.editing.changes import Asked, changed
 from planning.editing.effect import Effect, change_of, effect
@@ -34,7 +31,7 @@ HISTORY = 200
 
 def begin(desk: Desk, plan: str, name: str = "") -> str:
     """A new draft over the plan in this folder of plans/; gives its id. Needs `plan` in some county of the plan."""
-    meta = plans.read_meta(_folder(desk, plan))
+    meta = plans.read_meta(folder_of(desk, plan))
     _require_some(desk, {str(row["county"]) for row in meta["counties"]}, plan)
     with desk.store.writing() as connection:
         draft = journal.create(connection, plan, name.strip()[:80], desk.person.id)
@@ -72,7 +69,7 @@ def figures(desk: Desk, draft_id: str) -> dict[str, Any]:
     """counties, totals: as plan.json would have them with the draft's changes, sites as in the plan; changes, undo,
     redo: how many there are, and how many this person can undo and do again."""
     found = draft(desk, draft_id)
-    meta = plans.read_meta(_folder(desk, found.plan))
+    meta = plans.read_meta(folder_of(desk, found.plan))
     with desk.store.reading() as connection:
         moved = journal.changes(connection, draft_id)
         counted = journal.counted(connection, draft_id, desk.person.id)
@@ -114,7 +111,7 @@ def preview(desk: Desk, draft_id: str, number: int, asked: Asked) -> tuple[Field
 def foreseen(desk: Desk, draft_id: str, unit: FieldUnit, found: Effect) -> list[dict[str, Any]]:
     """The counties of a field unit, and all together (county None), before a change and after it: `summary` of each."""
     base = draft(desk, draft_id)
-    meta = plans.read_meta(_folder(desk, base.plan))
+    meta = plans.read_meta(folder_of(desk, base.plan))
     with desk.store.reading() as connection:
         moved = dict(journal.changes(connection, draft_id))
     was = totals.after(meta, moved)
@@ -196,42 +193,10 @@ def _turned(desk: Desk, draft_id: str, way: str) -> int | None:
     return int(change.field_unit)
 
 
-def problems(desk: Desk, draft_id: str) -> pd.DataFrame:
-    """What is below the minimum, above the step or refused, as the draft has it, in the counties that this person
-    plans: `planning.editing.problems.COLUMNS`, by county and field unit."""
-    found = draft(desk, draft_id)
-    folder = _folder(desk, found.plan)
-    every = _of_plan(str(folder), str(plans.read_meta(folder)["created"]))
-    with desk.store.reading() as connection:
-        numbers = journal.changed_units(connection, draft_id)
-        states = {n: journal.state(connection, draft_id, unit_of(desk, found, n)) for n in numbers}
-    anew = [found_problems.of_state(unit_of(desk, found, n), state) for n, state in states.items()]
-    kept = every[~every.field_unit.isin(numbers)]
-    rows = pd.concat([part for part in (kept, *anew) if len(part)] or [kept], ignore_index=True)
-    places = people.where(desk.person, "plan")
-    rows = rows if places is None else rows[rows.county.isin(list(places))]
-    return rows.sort_values(["county", "field_unit", "kind"], ignore_index=True)
-
-
-def next_problem(rows: pd.DataFrame, after: int | None, county: str | None, kind: str | None) -> int | None:
-    """The field unit of the next problem after a unit, from the start again after the last; None: there is none."""
-    for column, value in (("county", county), ("kind", kind)):
-        rows = rows if value is None else rows[rows[column] == value]
-    numbers = list(dict.fromkeys(int(n) for n in rows.field_unit))
-    if not numbers:
-        return None
-    at = (
-        numbers.index(after) + 1
-        if after in numbers
-        else sum(after is not None and n < after for n in numbers)
-    )
-    return numbers[at % len(numbers)]
-
-
 def units_of(desk: Desk, draft_id: str, names: Iterable[str]) -> dict[str, int]:
     """The field unit of each parcel or block that is named, of the plan or of the draft; what is not there is left out."""
     found = draft(desk, draft_id)
-    folder, wanted = _folder(desk, found.plan), list(dict.fromkeys(names))
+    folder, wanted = folder_of(desk, found.plan), list(dict.fromkeys(names))
     out: dict[str, int] = {}
     for table, column in (("blocks", "block_id"), ("parcels", "parcel_id")):
         missing = [name for name in wanted if name not in out]
@@ -286,22 +251,17 @@ def start_writing(desk: Desk, draft_id: str, name: str, shifted: bool = False) -
 
 def unit_of(desk: Desk, found: Draft, number: int) -> FieldUnit:
     """A field unit of the plan that a draft lies over; asks for no right."""
-    return load(_folder(desk, found.plan), number)
+    return load(folder_of(desk, found.plan), number)
 
 
 def _after(desk: Desk, draft_id: str, unit: FieldUnit, state: State, asked: Asked) -> State:
     found = draft(desk, draft_id)
-    meta = plans.read_meta(_folder(desk, found.plan))
+    meta = plans.read_meta(folder_of(desk, found.plan))
     # a planner waits for the answer: what takes minutes is for a plan of its own
     return changed(unit, state, asked, Effort.normal, int(meta.get("seed", 1)))
 
 
-@lru_cache(maxsize=4)
-def _of_plan(folder: str, created: str) -> pd.DataFrame:
-    return found_problems.of_plan(Path(folder))
-
-
-def _folder(desk: Desk, plan: str) -> Path:
+def folder_of(desk: Desk, plan: str) -> Path:
     if not plan or Path(plan).name != plan:
         raise AbsentError("没有这个方案。", "There is no such plan.")
     return desk.home / "plans" / plan

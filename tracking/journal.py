@@ -91,6 +91,16 @@ def changed_units(connection: Connection, draft: str) -> list[int]:
     return sorted(connection.scalars(query))
 
 
+def versions(connection: Connection, draft: str) -> dict[int, tuple[int, list[str]]]:
+    """The version and the counties of each field unit with active changes, ascending."""
+    c, u = draft_changes.c, draft_units.c
+    query = select(c.field_unit, u.version, func.max(c.counties).label("counties"))
+    query = query.join(draft_units, and_(u.draft == c.draft, u.field_unit == c.field_unit))
+    query = query.where(c.draft == draft, c.state == "active").group_by(c.field_unit, u.version)
+    rows = connection.execute(query.order_by(c.field_unit))
+    return {int(row.field_unit): (row.version, json.loads(row.counties)) for row in rows}
+
+
 def changes(connection: Connection, draft: str) -> Changes:
     """What the active changes make of each field unit's sums: those of its last one."""
     c = draft_changes.c

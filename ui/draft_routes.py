@@ -20,7 +20,7 @@ from planning.editing import problems
 from planning.editing.changes import KINDS, Asked, Kind
 from planning.editing.rules import RefusedError
 from planning.editing.unit import FieldUnit
-from tracking import drafts, journal
+from tracking import draft_units, drafts
 from tracking.desk import Desk
 from tracking.register import ChangedError
 from ui import answers, draft_told, mapdata
@@ -98,15 +98,14 @@ def _unit(request: Request, desk: Desk) -> Response:
 
 def _overlay(request: Request, desk: Desk) -> Response:
     """What the draft has otherwise than the plan, in the counties that this person plans."""
-    found = drafts.draft(desk, request.path_params["id"])
-    features: list[Told] = []
-    with desk.store.reading() as connection:
-        for number in journal.changed_units(connection, found.id):
-            unit = drafts.unit_of(desk, found, number)
-            if all(desk.may("plan", str(county)) for county in set(unit.county)):
-                state = journal.state(connection, found.id, unit)
-                features += draft_told.shapes(unit, state, _shift(), plain=True)
-    return _json(request, _collection(features))
+    shift = _shift()
+    drawn = draft_units.of_changed(
+        desk,
+        request.path_params["id"],
+        f"shapes {shift is not None}",
+        lambda unit, state: draft_told.shapes(unit, state, shift, plain=True),
+    )
+    return _json(request, _collection([feature for some in drawn.values() for feature in some]))
 
 
 def _collection(features: list[Told]) -> Told:
@@ -187,8 +186,8 @@ def _next(request: Request, desk: Desk) -> Response:
     if kind is not None and kind not in problems.KINDS:
         raise BadRequestError("kind: " + ", ".join(problems.KINDS))
     after = answers.whole_number(asked["after"], "after", 0, 2**62) if asked.get("after") else None
-    rows = drafts.problems(desk, draft)
-    number = drafts.next_problem(rows, after, asked.get("county") or None, kind)
+    rows = draft_units.problems(desk, draft)
+    number = draft_units.next_problem(rows, after, asked.get("county") or None, kind)
     if number is None:
         return _json(request, {"field_unit": None, "left": 0})
     unit, state, *_ = drafts.look(desk, draft, number)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from geo import plans
 from planning.editing import problems
-from tracking import drafts
+from tracking import draft_units, drafts
 from tracking.journal import Draft
 from ui import edit_map, edit_unit, numbers, parts, progress, safe
 from ui.parts import Column
@@ -126,7 +126,7 @@ def _steps(ctx: parts.Context, draft: str, figures: dict[str, Any]) -> None:
 def _where(ctx: parts.Context, draft: str) -> int | None:
     """The next problem, or a parcel or block by its id; gives the field unit that is looked at, as the address has it."""
     t, lang = ctx.t, ctx.lang
-    rows = drafts.problems(ctx.desk, draft)
+    rows = draft_units.problems(ctx.desk, draft)
     now = _looked_at(draft)
     left = len(set(rows.field_unit))
     parts.heading(
@@ -146,7 +146,7 @@ def _where(ctx: parts.Context, draft: str) -> int | None:
             format_func=lambda v: t(f"edit.problem_{v or 'all'}"),
         )  # fmt: skip
     with c:
-        following = drafts.next_problem(rows, now, county or None, kind or None)
+        following = draft_units.next_problem(rows, now, county or None, kind or None)
         if st.button(
             t("edit.next"), key="edit_next", type="primary", disabled=following is None, width="stretch"
         ):

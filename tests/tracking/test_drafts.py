@@ -17,7 +17,7 @@ from geo.errors import ChigaiError
 from planning.editing.changes import Asked
 from planning.editing.rules import RefusedError
 from tests.planning.editing.hands import tried
-from tracking import audit, drafts, journal, runs, tables
+from tracking import audit, draft_units, drafts, journal, runs, tables
 from tracking.desk import Desk
 from tracking.people import LOCAL, ForbiddenError, Person
 from tracking.register import ChangedError
@@ -204,18 +204,18 @@ def test_problems_are_of_the_counties_one_plans_and_follow_the_draft(
     desk: Desk, store: Store, house: Path
 ) -> None:
     draft, number = drafts.begin(desk, "P"), units(house, HULIN)[0]
-    every = drafts.problems(desk, draft)
-    mine = drafts.problems(Desk(store, OF_HULIN, house), draft)
+    every = draft_units.problems(desk, draft)
+    mine = draft_units.problems(Desk(store, OF_HULIN, house), draft)
     assert set(mine.county) == {HULIN} and len(mine) == (every.county == HULIN).sum()
     seen, at = [], None
-    while (at := drafts.next_problem(mine, at, None, None)) not in seen:
+    while (at := draft_units.next_problem(mine, at, None, None)) not in seen:
         seen.append(at)
     assert seen == list(dict.fromkeys(mine.field_unit))
-    assert drafts.next_problem(mine, None, MISHAN, None) is None
+    assert draft_units.next_problem(mine, None, MISHAN, None) is None
     unit, state, touched, _ = drafts.look(desk, draft, number)
     name, _ = min(state.members().items(), key=lambda found: len(found[1]))
     drafts.apply(desk, draft, number, Asked("take_out", blocks=(name,)), touched.version)
-    after = drafts.problems(desk, draft)
+    after = draft_units.problems(desk, draft)
     of = lambda rows: rows[rows.field_unit == number].area_mu.sum()  # noqa: E731
     # what the planner left out knowingly is no problem of the draft's
     assert of(after) == pytest.approx(of(every))
@@ -258,4 +258,4 @@ def test_a_closed_draft_takes_no_more_changes_and_its_journal_stays(desk: Desk, 
 def test_without_sign_in_the_one_user_of_the_machine_plans_everywhere(store: Store, house: Path) -> None:
     local = Desk(store, LOCAL, house)
     draft = drafts.begin(local, "P")
-    assert len(drafts.problems(local, draft)) > 0
+    assert len(draft_units.problems(local, draft)) > 0

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from geo import gcj02, tiles
 from planning.editing.unit import load
-from tracking import drafts
+from tracking import draft_units, drafts
 from tracking.desk import Desk
 from tracking.people import LOCAL, Person
 from tracking.store import ENVIRONMENT, Store
@@ -54,7 +54,7 @@ def signed_in(house: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Person 
 
 
 def first(desk: Desk, county: str = HULIN) -> Any:
-    rows = drafts.problems(desk, drafts.begin(desk, "P"))
+    rows = draft_units.problems(desk, drafts.begin(desk, "P"))
     return load(desk.home / "plans" / "P", int(rows[rows.county == county].field_unit.iloc[0]))
 
 

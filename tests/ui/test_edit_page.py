@@ -14,7 +14,7 @@ from geo import frozen
 from planning.editing.changes import Asked
 from planning.editing.writing import write
 from tests.page_home import small_plan
-from tracking import drafts, jobs, variants
+from tracking import draft_units, drafts, jobs, variants
 from tracking.desk import Desk
 from tracking.people import LOCAL, Person
 from tracking.store import ENVIRONMENT, Store
@@ -92,7 +92,7 @@ def test_a_draft_is_begun_changed_by_lists_and_undone(desk: Desk) -> None:
 
 def test_what_is_forbidden_is_told_and_cannot_be_applied(desk: Desk) -> None:
     draft = drafts.begin(desk, "P", "x")
-    rows = drafts.problems(desk, draft)
+    rows = draft_units.problems(desk, draft)
     number = int(rows[rows.kind == "step"].field_unit.iloc[0])
     at = opened("edit", draft=draft, unit=str(number))
     unit, *_ = drafts.look(desk, draft, number)
@@ -106,7 +106,7 @@ def test_what_is_forbidden_is_told_and_cannot_be_applied(desk: Desk) -> None:
 
 def test_a_parcel_is_found_by_its_id_and_the_other_planner_is_named(desk: Desk, house: Path) -> None:
     draft = drafts.begin(desk, "P", "x")
-    number = int(drafts.problems(desk, draft).field_unit.iloc[0])
+    number = int(draft_units.problems(desk, draft).field_unit.iloc[0])
     other = Desk(Store(), Person("w", "王规划", "planner", None), house)
     unit, *_ = drafts.look(other, draft, number)
     at = opened("edit", draft=draft)
@@ -118,7 +118,7 @@ def test_a_parcel_is_found_by_its_id_and_the_other_planner_is_named(desk: Desk, 
 
 def test_the_draft_is_written_by_a_job_and_put_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     draft = drafts.begin(desk, "P", "写成")
-    number = int(drafts.problems(desk, draft).field_unit.iloc[0])
+    number = int(draft_units.problems(desk, draft).field_unit.iloc[0])
     unit, *_ = drafts.look(desk, draft, number)
     drafts.apply(desk, draft, number, Asked("take_out", blocks=(unit.blocks.block_id.iloc[0],)), 0)
     begun: list[tuple[str, dict[str, object]]] = []
@@ -159,7 +159,7 @@ def test_the_map_moves_for_another_unit_and_is_not_loaded_anew(desk: Desk) -> No
 
 def test_plans_stand_side_by_side_with_the_parcels_that_change_hands(desk: Desk, house: Path) -> None:
     draft = drafts.begin(desk, "P")
-    number = int(drafts.problems(desk, draft).field_unit.iloc[0])
+    number = int(draft_units.problems(desk, draft).field_unit.iloc[0])
     unit, *_ = drafts.look(desk, draft, number)
     drafts.apply(desk, draft, number, Asked("take_out", blocks=(unit.blocks.block_id.iloc[0],)), 0)
     write(house / "plans" / "P", drafts.states(desk, draft), house / "plans" / "Q", {"title": "手改"})
