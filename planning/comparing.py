@@ -50,7 +50,8 @@ def parameters(metas: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def hands(one: Path, other: Path) -> pd.DataFrame:
-    """The parcels that change hands from one plan to another: parcel_id, county, area_mu, before, after, kind (HANDS).
+    """The parcels that change hands from one plan to another: parcel_id, county, area_mu, before, after, kind (HANDS),
+    and row, the place of each in the second plan's table.
 
     A block of the second plan is the same as one of the first where each holds more of the other than any other
     does; a parcel whose block is another by that has moved, whatever the blocks are called. Parcels that only one
@@ -59,7 +60,8 @@ def hands(one: Path, other: Path) -> pd.DataFrame:
     columns = ["parcel_id", "county", "area_mu", "block_id"]
     was, now = (plans.read_more(folder, "parcels", columns=columns) for folder in (one, other))
     assert was is not None and now is not None  # every plan has parcels
-    both = was.merge(now[["parcel_id", "block_id"]], on="parcel_id", suffixes=("_was", "_now"))
+    now = now.assign(row=np.arange(len(now)))
+    both = was.merge(now[["parcel_id", "block_id", "row"]], on="parcel_id", suffixes=("_was", "_now"))
     before, _ = pd.factorize(both.block_id_was)
     after, _ = pd.factorize(both.block_id_now)
     there = (before >= 0) & (after >= 0)
@@ -70,7 +72,7 @@ def hands(one: Path, other: Path) -> pd.DataFrame:
     )
     found = both[kind != ""].assign(kind=kind[kind != ""])
     found = found.rename(columns={"block_id_was": "before", "block_id_now": "after"})
-    return found[["parcel_id", "county", "area_mu", "before", "after", "kind"]].reset_index(drop=True)
+    return found[["parcel_id", "county", "area_mu", "before", "after", "kind", "row"]].reset_index(drop=True)
 
 
 def _mutual(before: np.ndarray, after: np.ndarray, area: np.ndarray) -> np.ndarray:

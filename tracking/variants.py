@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import insert, select
 
 from geo import frozen, plans
-from geo.errors import ChigaiError
+from geo.errors import AbsentError, ChigaiError
 from planning import comparing
 from planning.programme import load
 from tracking import audit, people
@@ -97,6 +97,13 @@ def hands_summed(desk: Desk, one: str, other: str) -> pd.DataFrame:
     return comparing.summed(_hands(*(_named(desk, plan) for plan in (one, other))))
 
 
+def rows_that_change(desk: Desk, one: str, other: str) -> pd.DataFrame:
+    """kind and row (place in the second plan's table) of every parcel that changes hands: shapes alone, no names."""
+    desk.require("see")
+    found = _hands(*(_named(desk, plan) for plan in (one, other)))
+    return pd.DataFrame(found[["kind", "row"]])
+
+
 @lru_cache(maxsize=8)
 def _hands(one: tuple[str, str], other: tuple[str, str]) -> pd.DataFrame:
     return comparing.hands(Path(one[0]), Path(other[0]))
@@ -163,5 +170,5 @@ def _sum(folder: str, stamp: tuple[tuple[str, int, int], ...]) -> str:
 
 def _folder(desk: Desk, plan: str) -> Path:
     if not plan or Path(plan).name != plan or plan.startswith("."):
-        raise ChigaiError("没有这个方案。", "There is no such plan.")
+        raise AbsentError("没有这个方案。", "There is no such plan.")
     return desk.home / "plans" / plan

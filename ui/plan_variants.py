@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-import geopandas as gpd
 import pandas as pd
-import shapely
 import streamlit as st
 
 from geo import plans
 from planning import comparing
 from planning.parameters import Switch
 from tracking import variants
-from ui import numbers, parts, safe, unit_drawing
+from ui import maps, numbers, parts, safe
 from ui.parts import Column
 
 MOST_ROWS = 500
-MOST_DRAWN = 20_000
-COLOURS = {"joined": "#0072B2", "left": "#E69F00", "moved": "#882255"}
-"""Told apart without red and green, and by the legend's words."""
-WIDE, HIGH = 1000.0, 520.0
+MAP_HEIGHT = 480
 
 
 def show(ctx: parts.Context, metas: list[dict[str, Any]], shown: str) -> None:
@@ -150,9 +145,8 @@ def _hands(ctx: parts.Context, one: str, other: str, meta: dict[str, Any]) -> No
         rows.append([f"<b>{safe.text(names.get(str(county), str(county)))}</b>", *map(safe.text, cells)])
     parts.table(columns, rows)
     st.caption(t("variant.map_note"))
-    folders = tuple(str(ctx.home / "plans" / plan) for plan in (one, other))
-    made = tuple(str(plans.read_meta(Path(folder))["created"]) for folder in folders)
-    st.image(_drawing(folders, made, t("variant.map")), width="stretch")
+    url = f"{maps.plan_map_url(other, lang)}&against={quote(one, safe='')}"
+    st.iframe(url, height=MAP_HEIGHT, alt=t("variant.map"))
     found = variants.hands(ctx.desk, one, other)
     if len(found) == 0:
         st.caption(t("variant.list_private"))
@@ -174,44 +168,6 @@ def _hands(ctx: parts.Context, one: str, other: str, meta: dict[str, Any]) -> No
         )  # fmt: skip
         if len(found) > MOST_ROWS:
             st.caption(t("parcels.capped", shown=MOST_ROWS, total=numbers.plain(len(found))))
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _drawing(folders: tuple[str, ...], made: tuple[str, ...], name: str) -> str:
-    """A map of what differs: the second plan's blocks in grey beneath, each parcel that changes hands in its kind's
-    colour, drawn around those that do. Nobody is named in it."""
-    found = comparing.hands(Path(folders[0]), Path(folders[1])).head(MOST_DRAWN)
-    wanted = [("parcel_id", "in", found.parcel_id.tolist())]
-    parcels = plans.read_part(Path(folders[1]), "parcels", filters=wanted)
-    assert parcels is not None  # every plan has parcels
-    west, south, east, north = map(float, parcels.total_bounds)
-    room = 0.05 * max(east - west, north - south, 100.0)
-    box = (west - room, south - room, east + room, north + room)
-    blocks = plans.read_part(Path(folders[1]), "blocks", bbox=box)
-    scale = min(WIDE / (box[2] - box[0]), HIGH / (box[3] - box[1]))
-    size = (box[2] - box[0]) * scale, (box[3] - box[1]) * scale
-    kind = dict(zip(found.parcel_id, found.kind, strict=True))
-    layers = (
-        [(_path(blocks.geometry.to_numpy(), box, scale), "#d4dbe0")]
-        if blocks is not None and len(blocks) <= MOST_DRAWN
-        else []
-    )
-    layers += [(_path(_of(parcels, kind, k), box, scale), colour) for k, colour in COLOURS.items()]
-    drawn = "".join(f'<path d="{d}" fill="{c}" stroke="{c}" stroke-width=".8"/>' for d, c in layers if d)
-    return f"{unit_drawing.head(*size, name)}{drawn}</svg>"
-
-
-def _of(parcels: gpd.GeoDataFrame, kind: dict[str, str], wanted: str) -> Any:
-    return parcels.geometry[parcels.parcel_id.map(kind) == wanted].to_numpy()
-
-
-def _path(shapes: Any, box: tuple[float, float, float, float], scale: float) -> str:
-    out = []
-    for ring in shapely.get_exterior_ring(shapely.get_parts(shapes)):
-        xy = shapely.get_coordinates(ring)[:-1]
-        points = [f"{(x - box[0]) * scale:.1f} {(box[3] - y) * scale:.1f}" for x, y in xy]
-        out.append("M" + "L".join(points) + "Z")
-    return "".join(out)
 
 
 def _vary(ctx: parts.Context, shown: str) -> None:

@@ -24,6 +24,7 @@ from ui import (
     pick_routes,
     state_routes,
     tile_routes,
+    variant_routes,
 )
 from ui.answers import BadRequestError, guarded, plain
 from ui.settings import current
@@ -46,6 +47,7 @@ def routes() -> list[Route]:
         *pick_routes.routes(),
         *ground_routes.routes(),
         *draft_routes.routes(),
+        *variant_routes.routes(),
         *state_routes.routes(),
         *photo_routes.routes(),
     ]

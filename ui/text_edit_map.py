@@ -4,6 +4,9 @@ from __future__ import annotations
 
 # fmt: off
 TEXTS: dict[str, tuple[str, str]] = {
+    "compare_joined": ("并入大池", "into a block"),
+    "compare_left": ("离开大池", "out of a block"),
+    "compare_moved": ("换了大池", "to another block"),
     "edit_title": ("改方案", "Change the plan"),
     "edit_what": ("选什么", "Select"),
     "edit_parcels": ("小池", "parcels"),

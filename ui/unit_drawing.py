@@ -37,7 +37,8 @@ def svg(unit: FieldUnit, state: State, here: Drawn, chosen: Collection[str], nam
 
     tint = {block: TINTS[i % len(TINTS)] for i, block in enumerate(state.members())}
     out = [
-        head(wide, high, name),
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} {high:.0f}" width="{wide:.0f}" '
+        f'height="{high:.0f}" role="img"><title>{safe.text(name)}</title>',
         "<style>text{text-anchor:middle;dominant-baseline:central;font-family:sans-serif}</style>",
         '<defs><pattern id="cg-lock" width="9" height="9" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         f'<line x1="0" y1="0" x2="0" y2="9" stroke="{EDGE}" stroke-width="2" opacity=".45"/></pattern></defs>',
@@ -71,11 +72,3 @@ def svg(unit: FieldUnit, state: State, here: Drawn, chosen: Collection[str], nam
         ink = "#fff" if state.out[row] else EDGE
         out.append(f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size:.1f}" fill="{ink}">{row + 1}</text>')
     return "".join([*out, "</svg>"])
-
-
-def head(wide: float, high: float, name: str) -> str:
-    """How an SVG begins that stands by itself: Streamlit takes none into its HTML, and shows it as a picture."""
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} {high:.0f}" '
-        f'width="{wide:.0f}" height="{high:.0f}" role="img"><title>{safe.text(name)}</title>'
-    )
