@@ -21,6 +21,7 @@ from geo import plans, tiles
 from planning.editing.changes import Asked, changed
 from planning.editing.rules import RefusedError
 from planning.editing.unit import FieldUnit, load
+from planning.editing.writing import write
 from tests.map_visit import CHROMIUM, Visit
 from tracking import drafts
 from tracking.desk import Desk
@@ -254,4 +255,26 @@ def test_on_a_phone_the_tools_stand_below_the_map(browser: Any, workshop: Worksh
     visit = workshop.open(browser, drafts.begin(workshop.desk, "P"), unit, width=390, height=800)
     panel, drawn = (visit.page.locator(s).bounding_box() for s in (".cg-panel", ".folium-map"))
     assert panel["y"] >= drawn["y"] + drawn["height"] - 1 and panel["width"] <= 390
+    visit.close()
+
+
+def test_what_differs_between_two_plans_is_marked_on_the_map(browser: Any, workshop: Workshop) -> None:
+    unit = workshop.units[0]
+    name = unit.blocks.block_id.iloc[0]
+    after = changed(unit, unit.base, Asked("take_out", blocks=(name,)))
+    write(workshop.home / "plans" / "P", {unit.number: after}, workshop.home / "plans" / "Q", {})
+    visit = Visit(browser, workshop.base, "/chigai/map/plan/Q?lang=zh&against=P")
+    visit.until("document.querySelector('.cg-compare') !== null")
+    gone = int(after.out.sum())
+    assert visit.page.inner_text(".cg-compare").split() == [
+        "并入大池",
+        "0",
+        "离开大池",
+        str(gone),
+        "换了大池",
+        "0",
+    ]
+    shape = unit.blocks.geometry[unit.blocks.block_id == name].iloc[0]
+    x, y = place(visit, unit, shapely.point_on_surface(shape))
+    assert 0 < x < 1200 and 0 < y < 800
     visit.close()
