@@ -93,7 +93,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "edit.parcel": ("小池", "Parcel"),
     "edit.number": ("序号", "No."),
     "edit.in_block": ("大池或原因", "Block, or why in none"),
-    "edit.limits": ("规则：单池不超过 {maximum} 亩，池内高差不超过 {step} m；不跨固定的渠、沟、路、林带和县区、灌区界；农户不同意的不并。以上各条都满足，才能保存。", "Rules: a block has at most {maximum} mu and a step of at most {step} m; it crosses no fixed canal, ditch, road or shelterbelt and no border of county or district; refused parcels stay out. What breaks one is not saved."),
+    "edit.limits": ("规则：单池不超过 {maximum} 亩，池内高差不超过 {step} m；不跨固定的渠、沟、路、林带和县（市、区）界、灌区界；农户不同意的不并。以上各条都满足，才能保存。", "Rules: a block has at most {maximum} mu and a step of at most {step} m; it crosses no fixed canal, ditch, road or shelterbelt and no border of county or district; refused parcels stay out. What breaks one is not saved."),
     "edit.unasked": ("{n} 个小池还没有登记农户意见。", "The consent of {n} parcels is not on record."),
     "edit.sum_compliant": ("达标（亩）", "≥ minimum (mu)"),
     "edit.sum_all": ("全部", "All"),

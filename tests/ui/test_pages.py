@@ -272,7 +272,7 @@ def test_a_job_that_failed_says_why_in_the_pages_language(kind: str, lang: str, 
     at.query_params["lang"] = lang
     at.session_state[f"job_{kind}"] = folder.name
     at.run()
-    at.switch_page("parcels.py" if kind == "check" else "plan.py").run()
+    at.switch_page({"check": "parcels.py", "draft": "edit.py"}.get(kind, "plan.py")).run()
     assert ("坏了" if lang == "zh" else "it is broken") in words(sound(at))
 
 
