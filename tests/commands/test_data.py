@@ -70,9 +70,7 @@ def test_the_app_lists_it_with_what_was_found(home, region) -> None:
 
 def test_a_dataset_has_its_barriers_and_takes_no_others(home, region, tmp_path) -> None:
     chigai("import", region / "parcels.gpkg")
-    told = chigai(
-        "plan", dataset(home), "--barriers", region / "barriers.gpkg", "--out", tmp_path / "plan"
-    )
+    told = chigai("plan", dataset(home), "--barriers", region / "barriers.gpkg", "--out", tmp_path / "plan")
     assert told.exit_code == 2 and "chigai import" in told.output
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -48,13 +49,18 @@ def test_work_stops_within_two_seconds_and_leaves_no_process(does, says, tmp_pat
     children = psutil.Process(work.pid).children(recursive=True)
     began = time.monotonic()
     work.send_signal(signal.SIGINT)
-    rest, _ = work.communicate(timeout=30)
-    assert time.monotonic() - began < 2
-    assert work.returncode == 130 and rest == f"{says}\n"
-    until = time.monotonic() + 10
-    while any(map(at_work, children)) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not any(map(at_work, children))
+    try:
+        rest, _ = work.communicate(timeout=30)
+        assert time.monotonic() - began < 2
+        assert work.returncode == 130 and rest == f"{says}\n"
+        until = time.monotonic() + 10
+        while any(map(at_work, children)) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not any(map(at_work, children))
+    finally:
+        for process in [work, *children]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def at_work(process: psutil.Process) -> bool:
