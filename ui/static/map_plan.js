@@ -235,7 +235,7 @@
     /* Asked for once the map comes near them; again, where they were not summed up yet. */
     async townships() {
       const zoom = this.view.map.getZoom();
-      const near = zoom >= cfg.grid.townships_from - 1 && zoom < cfg.grid.first;
+      const near = zoom >= cfg.grid.townships_from - 0.5 && zoom < cfg.grid.first;
       if (this.areas || this.asking || !near || !this.view.groups.townships) return;
       this.asking = true;
       try {
