@@ -15,7 +15,7 @@ import typer
 
 from commands import data, db, explain, export, ledger, package, people, sites
 from commands.options import Barriers, Crs, Dem, Encoding, Layer, Map, Parcels, Where, source_of
-from geo.errors import ChigaiError
+from geo.errors import CancelledError, ChigaiError
 from planning.effort import Effort
 from ui.terminal import Lang, Screen, guarded, language, print_counties, print_findings, print_stopped
 
@@ -238,10 +238,17 @@ def plan(
             "没有给 --dem：按不计土方、不限高差规划。",
             "No --dem: planned without earthwork and without the limit on elevation.",
         )
-    with screen.progress() as progress:
-        made = pipeline.run(
-            request, out, progress, workers=workers, scheduler=scheduler, resume=resume, keep=True
+    try:
+        with screen.progress() as progress:
+            made = pipeline.run(
+                request, out, progress, workers=workers, scheduler=scheduler, resume=resume, keep=True
+            )
+    except (CancelledError, KeyboardInterrupt):
+        screen.note(
+            "已完成的部分保留 7 天：同一命令加 --resume 接着做。",
+            "What is done is kept for 7 days: the same command with --resume goes on.",
         )
+        raise
     print_counties(screen, made)
     print_stopped(screen, made)
     sites.print_sites(screen, [c for c in made["counties"] if c["goal"]])

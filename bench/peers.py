@@ -38,7 +38,9 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 
 ROOT = Path(__file__).resolve().parents[1]
-SIZES = (400, 2500, 10_000)
+SIZES = (400, 2500, 10_000, 50_000)
+PEERS_UP_TO = 10_000
+"""Parcels up to which the peers are run: beyond, spopt asks for a square array, pygeoda for more than there is."""
 EARTH = ", earth alone"
 EFFORTS = tuple(f"chigai {effort.value}" for effort in Effort)
 CHIGAI = EFFORTS + tuple(name + EARTH for name in EFFORTS)
@@ -51,6 +53,11 @@ PEERS = (
     "pygeoda maxp_tabu",
     "spopt MaxPHeuristic",
 )
+CITED = {
+    10_000: ("Pyneapple SMPP, cited", "1,714", "", "", "", "13.2", "", "", "0.46", "6.2", "374"),
+    50_000: ("Pyneapple SMPP, cited", "", "", "", "", "", "", "", "", "63", "2,400"),
+}
+"""What was measured once, by hand, of a peer that needs Java: on like grids, not on these paddies."""
 CPU_LIMIT_S = 900
 MINIMUM_MU = 5.0
 """A county's least block in the notice."""
@@ -283,9 +290,10 @@ def verdicts(runs: list[Run]) -> list[str]:
     return out
 
 
-def table(runs: list[Run]) -> str:
-    """The rows of one size and what they say, as markdown."""
-    lines = [HEAD, ("---",) * len(HEAD), *map(row, runs)]
+def table(runs: list[Run], parcels: int) -> str:
+    """The rows of one size, what was measured elsewhere at that size, and what they say, as markdown."""
+    cited = [CITED[parcels]] if parcels in CITED else []
+    lines = [HEAD, ("---",) * len(HEAD), *map(row, runs), *cited]
     told = [f"- {line}" for line in verdicts(runs)]
     return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", *told])
 
@@ -329,13 +337,13 @@ def main() -> None:
             it = ground(parcels)
             instance = Path(folder) / f"{parcels}.npz"
             write_instance(it, rules, instance)
-            methods = [*CHIGAI, *(PEERS if args.python else ())]
+            methods = [*CHIGAI, *(PEERS if args.python and parcels <= PEERS_UP_TO else ())]
             runs = []
             for method in methods:
                 python = sys.executable if method in CHIGAI else args.python
                 runs.append(run(method, it, rules, instance, python, args.seconds, keep))
                 print(" | ".join(row(runs[-1])), file=sys.stderr, flush=True)
-            found[parcels] = table(runs)
+            found[parcels] = table(runs, parcels)
             print(f"\n{parcels:,} parcels\n\n{found[parcels]}\n", flush=True)
     if args.write is not None:
         write(found, versions(args.python) if args.python else "chigai alone", args.write)

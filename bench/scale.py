@@ -101,14 +101,14 @@ def plan_here(demo: Path, source: str, effort: Effort, out: Path) -> Row:
 def measure(parcels: int, folder: Path, source: str = "parquet", effort: Effort = Effort.quick) -> Row:
     """Make and plan one size below `folder`, each in a process of its own."""
     demo, out = folder / f"demo-{parcels}", folder / f"plan-{parcels}"
-    _, made = _apart("-m", "cli", "demo", str(demo), "--parcels", str(parcels))
+    _, made = apart("-m", "cli", "demo", str(demo), "--parcels", str(parcels))
     if source != "gpkg":
-        _apart("-c", f"from bench.scale import converted; converted({str(demo)!r}, {source!r})")
+        apart("-c", f"from bench.scale import converted; converted({str(demo)!r}, {source!r})")
     code = (
         "import json; from pathlib import Path; from planning.effort import Effort; from bench.scale import plan_here; "
         f"print(json.dumps(plan_here(Path({str(demo)!r}), {source!r}, Effort({str(effort)!r}), Path({str(out)!r}))))"
     )
-    text, whole = _apart("-c", code)
+    text, whole = apart("-c", code)
     row: Row = json.loads(text.strip().splitlines()[-1])
     return {"parcels": parcels, **row, "demo": made, "total": whole}
 
@@ -129,7 +129,7 @@ def converted(demo: str, source: str) -> None:
     )
 
 
-def _apart(*words: str) -> tuple[str, dict[str, float]]:
+def apart(*words: str) -> tuple[str, dict[str, float]]:
     """Run Python in a process of its own: what it prints, its CPU and wall seconds and the most memory it held."""
     began = time.perf_counter()
     process = subprocess.Popen([sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True)

@@ -100,7 +100,7 @@ def test_chigai_joins_the_instance_that_was_written(tmp_path):
 def test_what_failed_is_listed_as_such_and_beats_nobody():
     failed = peers.Run("pygeoda redcap", None, math.nan, math.nan, "over 900 CPU s")
     good = peers.Run("chigai quick", peers.score(flat(2, 10), np.zeros(20, int), RULES), 0.1, 100.0)
-    assert "over 900 CPU s" in peers.table([good, failed])
+    assert "over 900 CPU s" in peers.table([good, failed], 400)
     assert peers.verdicts([good, failed]) == []
 
 

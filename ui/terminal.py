@@ -22,6 +22,7 @@ from rich.table import Table
 
 from geo.errors import CancelledError, ChigaiError
 from ui import numbers, palette
+from ui.interrupt import interruptible
 from ui.text import TEXTS, Words
 
 if TYPE_CHECKING:
@@ -96,7 +97,13 @@ class Screen:
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[str, float], None]]:
-        """A callback (stage, fraction of the whole) that draws a bar, or lines where nobody watches."""
+        """A callback (stage, fraction of the whole) that draws a bar, or lines where nobody watches; it raises
+        CancelledError after a Ctrl-C."""
+        with self._drawn() as draw, interruptible(draw, lambda: self.err.print(_stopped())) as progress:
+            yield progress
+
+    @contextmanager
+    def _drawn(self) -> Iterator[Callable[[str, float], None]]:
         if not self.err.is_terminal:
             yield self._lines()
             return
@@ -111,12 +118,12 @@ class Screen:
             yield lambda stage, fraction: bar.update(task, description=self.stage(stage), completed=fraction)
 
     def _lines(self) -> Callable[[str, float], None]:
-        began, last = time.monotonic(), ""
+        began, said = time.monotonic(), set[str]()
 
         def line(stage: str, fraction: float) -> None:
-            nonlocal last
-            if stage != last:
-                last = stage
+            # tracts go through the same stages one after the other
+            if stage not in said:
+                said.add(stage)
                 self.err.print(f"{time.monotonic() - began:6.1f} s  {self.stage(stage)}")
 
         return line
@@ -139,8 +146,7 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
         try:
             verb(*args, **kwargs)
         except (CancelledError, KeyboardInterrupt):
-            stopped = CancelledError()
-            err.print(f"{stopped.text('zh')}\n{stopped.text('en')}", soft_wrap=True)
+            err.print(_stopped(), soft_wrap=True)
             raise typer.Exit(130) from None
         except ChigaiError as error:
             err.print(plain(f"{error.text('zh')}\n{error.text('en')}"), style="red", soft_wrap=True)
@@ -157,6 +163,11 @@ def guarded(verb: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(1) from None
 
     return wrapped
+
+
+def _stopped() -> str:
+    stopped = CancelledError()
+    return f"{stopped.text('zh')}\n{stopped.text('en')}"
 
 
 def _unwritable(error: OSError) -> str:

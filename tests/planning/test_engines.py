@@ -106,8 +106,9 @@ def test_a_task_that_kills_every_worker_ends_the_run_in_words(tmp_path) -> None:
 
 
 def test_how_far_a_task_is_is_heard(tmp_path) -> None:
+    heard: list[tuple[int, str, float]] = []
     for made in (Here(), Pool(2)):
-        heard = []
+        heard.clear()
         dict(made.run(square, [1, 2], lambda *said: heard.append(said)))
         made.close()
         assert {(0, "squares", 0.5), (1, "squares", 0.5)} <= set(heard)
