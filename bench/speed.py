@@ -121,7 +121,7 @@ def greedy(
         group = plan.parcels[column].astype("category").cat.codes.to_numpy()
         open_ &= group[nb.left] == group[nb.right]
     least = plan.parcels.county.map(minimum_mu).to_numpy(float) * MU_M2
-    refused = (plan.parcels.consent == False).to_numpy(bool)  # noqa: E712
+    refused = (plan.parcels.consent == False).fillna(False).to_numpy(bool)  # noqa: E712
     area = plan.parcels.area_mu.to_numpy() * MU_M2
     level = plan.parcels.elevation_m.to_numpy(float)
 
