@@ -154,8 +154,9 @@ def footprint(x: NDArray[np.float64], y: NDArray[np.float64], cells: int = 120) 
     # cells square on the ground, not in degrees
     step = max(float(np.ptp(x)), float(np.ptp(y)) / max(np.cos(np.radians(south)), 0.1), 1e-4) / cells
     tall = step * np.cos(np.radians(south))
-    ij = np.unique(np.column_stack([(x - west) // step, (y - south) // tall]), axis=0)
-    x0, y0 = west + ij[:, 0] * step, south + ij[:, 1] * tall
+    row = ((y - south) // tall).astype(np.int64)
+    i, j = np.divmod(np.unique(((x - west) // step).astype(np.int64) * (row.max() + 1) + row), row.max() + 1)
+    x0, y0 = west + i * step, south + j * tall
     merged = shapely.union_all(shapely.box(x0, y0, x0 + step, y0 + tall), grid_size=1e-6)
     return json.dumps(
         {"type": "Feature", "properties": {}, "geometry": json.loads(shapely.to_geojson(merged))},

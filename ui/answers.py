@@ -81,10 +81,14 @@ def packed(request: Request, body: bytes, media_type: str) -> Response:
     return Response(body, headers=SAFE | headers, media_type=media_type)
 
 
+def as_json(content: Any) -> bytes:
+    """As it is sent."""
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+
+
 def told(request: Request, content: Any) -> Response:
     """An answer as JSON."""
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return packed(request, text.encode("utf-8"), "application/json")
+    return packed(request, as_json(content), "application/json")
 
 
 def never_kept(response: Response) -> Response:

@@ -150,15 +150,18 @@ def _why(request: Request, desk: Desk) -> Response:
     if row is None:
         return _never(request, None)
     told = _explained(str(data.folder), mapdata.version(data), str(data.blocks["block_id"].iloc[row]))
+    private = desk.may("see_private", told["county"])
+    # that a neighbour keeps a parcel out is nobody's business elsewhere
+    rules = [rule for rule in told["rules"] if private or rule["rule"] not in colouring.HOUSEHOLDS_WILL]
     content: dict[str, Any] = {
-        "rules": [_sentence(rule) for rule in sorted(told["rules"], key=lambda rule: not rule["binds"])],
+        "rules": [_sentence(rule) for rule in sorted(rules, key=lambda rule: not rule["binds"])],
         "cost": told["cost"],
         "haul_mean_m": round(told["haul_mean_m"], 1),
         "loads": None if told["loads"] is None else len(told["loads"]),
         "next_best": None,
         "better": None,
     }
-    if desk.may("see_private", told["county"]):
+    if private:
         content["next_best"] = [_sentence(change) for change in told["next_best"]]
         content["better"] = told["better"]
     return _never(request, content)

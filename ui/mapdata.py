@@ -190,11 +190,8 @@ class PlanMap:
         """West, south, east, north of the blocks of each county."""
         with self._lock:
             boxes = self._middles[0]
-            county = self.blocks["county"].astype(str).to_numpy()
-            return {
-                str(code): self.cutter.ground.around(boxes[county == code])
-                for code in (np.unique(county) if len(county) else [])
-            }
+            of, codes = pd.factorize(self.blocks["county"], sort=True)
+            return {str(code): self.cutter.ground.around(boxes[of == i]) for i, code in enumerate(codes)}
 
     @cached_property
     def close_ups(self) -> list[tuple[str, list[float]]]:

@@ -114,10 +114,12 @@ def _townships(request: Request, desk: Desk) -> Response:
     if found is None:
         return answers.never_kept(answers.told(request, None))
     own = mine(desk)
-    return answers.unless_known(
-        request, _tag(data, "townships", own if own is None else sorted(own)),
-        lambda: answers.told(request, _drawn(data, own)),
-    )  # fmt: skip
+
+    def make() -> Response:
+        body = data.keep(("townships", own), lambda: answers.as_json(_drawn(data, own)))
+        return answers.packed(request, body, "application/json")
+
+    return answers.unless_known(request, _tag(data, "townships", own if own is None else sorted(own)), make)
 
 
 def _drawn(data: mapdata.PlanMap, own: frozenset[str] | None) -> dict[str, Any]:

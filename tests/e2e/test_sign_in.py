@@ -29,7 +29,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 PEOPLE = {"w1": "wang@example.cn", "l1": "li@example.cn", "z1": "zhao@example.cn"}
-MAP, DATA = "/chigai/map/plan/one", "/chigai/data/plan/one/parcels.geojson"
+MAP, DATA = "/chigai/map/plan/one", "/chigai/data/plan/one/card.json?parcel=0"
 
 
 @pytest.fixture(scope="module")
@@ -148,9 +148,9 @@ def test_a_field_user_of_another_county_sees_no_codes_no_uploads_and_no_users(
     page.get_by_text("您的账号不能打开这一页").wait_for()
     mine = jar(context)
     header = {"cookie": "; ".join(f"{n}={v}" for n, v in mine.items())}
-    parcels = httpx.get(base + DATA, headers=header).json()["features"]
-    assert len(parcels) == 12
-    assert {f["properties"]["parcel_id"] for f in parcels} == {None}
+    cards = [httpx.get(f"{base}{DATA[:-1]}{row}", headers=header).json() for row in range(12)]
+    assert {card["parcel_id"] for card in cards} == {None}
+    assert httpx.get(f"{base}/chigai/data/plan/one/looks/operators.bin", headers=header).content.count(7) == 4
     upload = next((home / "parcels").iterdir()).name
     for path in (f"/chigai/map/upload/{upload}", f"/chigai/data/upload/{upload}/findings.geojson"):
         assert ask(base, path, mine) == 403

@@ -14,7 +14,8 @@ from starlette.applications import Starlette
 
 from tests import map_home, work_home
 from tests.map_visit import CHROMIUM, Visit
-from ui import mapdata, palette, routes, sign_in, work_map
+from tracking import ledger
+from ui import mapdata, maps, palette, routes, sign_in, work_map
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 COLOURS = """(async () => {
@@ -182,4 +183,24 @@ def test_playing_goes_through_the_season_and_stops_when_told(browser: Any, addre
     visit.page.wait_for_timeout(500)
     assert visit.page.locator(".cg-day").inner_text() == stopped
     assert visit.page.locator(".cg-play").get_attribute("aria-label") == "播放"
+    visit.close()
+
+
+def test_a_report_changes_a_colour_on_the_plans_map_and_no_tile(browser: Any, address: str) -> None:
+    visit = Visit(browser, address, maps.plan_map_url("probe"))
+    visit.look_at()
+    visit.page.select_option(".cg-colour select", "work")
+    visit.until("document.querySelector('.cg-legend').textContent.includes('大池施工进度')")
+    visit.page.wait_for_timeout(300)
+    tiles = [a for a in visit.asked if ".mvt" in a]
+    before = visit.colour_of("blocks", 8)
+    assert visit.colour_of("blocks", 0) != before
+    (receipt,) = ledger.append(
+        sign_in.store(), [work_home.event("started", mapdata.plan("probe", False).blocks["block_id"][8], 5)]
+    )
+    assert receipt.status == "accepted"
+    visit.page.evaluate("void chigaiMap.refresh()")
+    visit.page.wait_for_timeout(800)
+    assert visit.colour_of("blocks", 8) == visit.colour_of("blocks", 0) != before
+    assert [a for a in visit.asked if ".mvt" in a] == tiles
     visit.close()

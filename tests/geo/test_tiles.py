@@ -7,8 +7,6 @@ import json
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyproj
-import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -96,24 +94,6 @@ def test_a_shift_moves_what_is_told() -> None:
     assert np.allclose(moved.bounds - plain.bounds, [0.5, -0.25, 0.5, -0.25], atol=2e-7)
 
 
-@pytest.mark.parametrize("epsg", [4553, 32652, 4326])
-def test_a_box_on_the_ground_holds_the_box_in_degrees(epsg: int) -> None:
-    crs = pyproj.CRS.from_epsg(epsg)
-    box = (131.9, 45.1, 132.3, 45.4)
-    x0, y0, x1, y1 = tiles.box_on_ground(box, crs)
-    edge = shapely.get_coordinates(shapely.segmentize(shapely.box(*box), 0.01))
-    x, y = pyproj.Transformer.from_crs(4326, crs, always_xy=True).transform(edge[:, 0], edge[:, 1])
-    slack = 1e-6 if epsg == 4326 else 1.0
-    assert np.all((x >= x0 - slack) & (x <= x1 + slack) & (y >= y0 - slack) & (y <= y1 + slack))
-    assert tiles.box_on_ground(box, crs, wider=0.01)[0] < x0
-
-
-def test_the_crs_of_a_stored_table_is_known_from_its_head(tmp_path_factory: pytest.TempPathFactory) -> None:
-    path = tmp_path_factory.mktemp("stored") / "t.parquet"
-    squares(2).to_parquet(path)
-    assert tiles.stored_crs(path).to_epsg() == 4553
-
-
 def test_a_point_stands_inside_what_it_stands_for() -> None:
     ring = shapely.Point(132, 45).buffer(0.01).difference(shapely.Point(132, 45).buffer(0.009))
     points = tiles.inner_points(np.array([ring, shapely.Point(131, 45)], dtype=object))
@@ -125,12 +105,16 @@ def test_a_footprint_covers_what_it_stands_for_with_few_corners() -> None:
     points = np.random.default_rng(1).uniform((131, 45), (132, 46), (2000, 2))
     frame = gpd.GeoDataFrame({"name": ["p"] * 2000}, geometry=shapely.points(points), crs=4326)
     layer = tiles.layer(frame, ["name"])
-    shape = shapely.from_geojson(json.dumps(json.loads(tiles.footprint([layer], cells=20))["geometry"]))
+    shape = shapely.from_geojson(
+        json.dumps(json.loads(tiles.footprint(*tiles.middles([layer]), cells=20))["geometry"])
+    )
     assert shape.is_valid
     assert shapely.covers(shape.buffer(1e-5), layer.geoms).all()
     assert shapely.get_num_coordinates(shape) < 500
 
 
 def test_a_footprint_of_nothing_is_nothing() -> None:
-    assert json.loads(tiles.footprint([]))["geometry"] is None
-    assert json.loads(tiles.footprint([tiles.layer(squares(0), ["name"])]))["geometry"] is None
+    assert json.loads(tiles.footprint(*tiles.middles([])))["geometry"] is None
+    assert (
+        json.loads(tiles.footprint(*tiles.middles([tiles.layer(squares(0), ["name"])])))["geometry"] is None
+    )

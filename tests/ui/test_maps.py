@@ -281,12 +281,26 @@ def test_with_a_shifted_basemap_everything_is_shifted(home: Path, monkeypatch: p
         ("CHIGAI_BASEMAP_URL", "https://example.cn/{x}/{y}/{z}; script-src *"),
         ("CHIGAI_BASEMAP_URL", "https://example.cn/{x}/{y}/{z}/{{7*7}}"),
         ("CHIGAI_BASEMAP_CRS", "bd09"),
+        ("CHIGAI_BASEMAP_LABELS_URL", "ftp://example.cn/{x}/{y}/{z}"),
+        ("CHIGAI_ORTHOPHOTO", "/nowhere/photo.tif"),
+        ("CHIGAI_HILLSHADE", "/nowhere"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ChigaiError, match=name):
         settings.current()
+
+
+def test_a_basemap_may_have_a_layer_of_names_from_another_host(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHIGAI_BASEMAP_URL", "https://t{s}.one.cn/img/{z}/{x}/{y}?tk=key")
+    monkeypatch.setenv("CHIGAI_BASEMAP_LABELS_URL", "https://two.cn/cia/{z}/{x}/{y}?tk=key")
+    page = maps.plan_page("probe", "zh", "after")
+    text = page.html.decode("utf-8")
+    assert text.index("one.cn/img") < text.index("two.cn/cia")
+    assert "img-src 'self' data: https://*.one.cn https://two.cn;" in page.policy
 
 
 def test_an_attribution_is_text(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -234,12 +234,12 @@ def test_a_bar_begins_at_nothing_and_holds_floor_ceiling_and_forecast() -> None:
 
 def test_every_state_of_a_block_has_a_letter_a_look_and_a_word() -> None:
     from tracking import forecast, rules
-    from ui import work_map
+    from ui import map_text
 
     assert set(palette.WORK) >= set(rules.STATES) - {"approved"}
     assert set(palette.PROGRESS) == set(forecast.STATES)
     assert len(set(season.CODES.values())) == len(palette.WORK)
-    words_of_map = work_map.words("zh")
+    words_of_map = map_text.plan_texts("zh")
     assert all(words_of_map[kind] for kind in rules.KINDS if kind != "measure")
     for why in progress.WHY:
         assert f"targets.{why}" in text.TEXTS

@@ -18,7 +18,7 @@ from geo.tiling.grid import world
 from tests import map_home
 from tests.ui.test_routes import as_person, ask
 from tracking import tilesets
-from ui import colouring, ground_routes, mapdata, palette, pick_routes
+from ui import card_routes, colouring, ground_routes, mapdata, palette, pick_routes
 
 PLAN = "/chigai/data/plan/probe"
 HULIN, MISHAN = map_home.COUNTIES
@@ -180,6 +180,31 @@ def test_a_card_tells_a_blocks_facts_and_where_it_is(home: Path) -> None:
     assert card["minimum_mu"] == 5.0 and card["work"] is None
     expected = blocks.to_crs(4326).geometry[1].bounds
     assert np.allclose(card["box"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("role", "knows"), [("planner", True), ("viewer", False)])
+def test_why_a_block_is_so_is_told_to_all_and_what_else_to_those_who_may_know_of_households(
+    monkeypatch: pytest.MonkeyPatch, role: str, knows: bool
+) -> None:
+    def explained(folder: str, version: str, block_id: str) -> dict:
+        rules = [
+            {"rule": "maximum", "zh": "最大面积", "en": "maximum", "binds": False},
+            {"rule": "consent", "zh": "农户未同意", "en": "consent refused", "binds": True},
+            {"rule": "step", "zh": "高差", "en": "step", "binds": True},
+        ]
+        change = {"zh": "划入小池 2303", "en": "take 2303"}
+        return {
+            "county": HULIN, "rules": rules, "cost": {}, "haul_mean_m": 12.34, "loads": None,
+            "next_best": [change], "better": 0,
+        }  # fmt: skip
+
+    monkeypatch.setattr(card_routes, "_explained", explained)
+    as_person(monkeypatch, role, None)
+    why = told("why.json?block=0")
+    said = [rule["zh"] for rule in why["rules"]]
+    assert said == (["农户未同意", "高差", "最大面积"] if knows else ["高差", "最大面积"])
+    assert (why["next_best"] is not None) == knows
+    assert ("2303" in json.dumps(why)) == knows
 
 
 def test_a_block_is_found_by_its_id_and_a_parcel_leads_to_its_block(home: Path) -> None:

@@ -70,12 +70,6 @@
   }
   const book = () => (by === "state" ? "blocks" : by);
 
-  /* The class of a value between edges, as a key of the book. */
-  const classOf = (name, value) => {
-    const edges = cfg.grid.edges[by];
-    return keyOf(name, edges.filter((edge) => value >= edge).length);
-  };
-
   function paint(name, key) {
     const one = look(name, key);
     return one.h === "plain" ? one.c : fill(one.c, one.h);
@@ -144,7 +138,7 @@
   }
 
   window.chigaiColour = {
-    setUp, about, control, offer, choose, onChange, refresh, blocks, counties, parcels, parcel, keyOf, book, classOf, paint,
+    setUp, about, control, offer, choose, onChange, refresh, blocks, counties, parcels, parcel, keyOf, book, paint,
     by: () => by,
   };
 })();

@@ -34,7 +34,6 @@
         if (layer.options && /^cg-picture/.test(layer.options.className || "")) this.lighten();
       });
       this.lighten();
-      if (view.groups.townships) this.townships();
     }
 
     /* Over a picture of the ground the plan is drawn so that both are seen. */
@@ -233,8 +232,12 @@
 
     /* ---- townships, for the view from afar ---- */
 
+    /* Asked for once the map comes near them; again, where they were not summed up yet. */
     async townships() {
-      if (this.areas) return;
+      const zoom = this.view.map.getZoom();
+      const near = zoom >= cfg.grid.townships_from - 0.5 && zoom < cfg.grid.first;
+      if (this.areas || this.asking || !near || !this.view.groups.townships) return;
+      this.asking = true;
       try {
         const answer = await fetch(`${cfg.grid.base}townships.json`);
         const data = answer.ok ? await answer.json() : null;
@@ -261,6 +264,8 @@
         this.view.order();
       } catch {
         /* the counties are there */
+      } finally {
+        this.asking = false;
       }
     }
 
@@ -287,6 +292,7 @@
     }
 
     dress() {
+      this.townships();
       if (!this.areas) return;
       const far = this.far();
       this.areas.setStyle((f) => {
@@ -329,7 +335,7 @@
     try {
       const { tiles: made } = await colour.about();
       cfg.making = ["queued", "running"].includes(made.state) ? say("making", { n: number(100 * made.fraction, 0) }) : "";
-      if (made.state === "ready") for (const view of views) if (view.groups.townships) view.painted.townships();
+      if (made.state === "ready") for (const view of views) view.painted.townships();
       if (cfg.making) setTimeout(() => follow(views), ASK_MS);
     } catch {
       cfg.making = "";
