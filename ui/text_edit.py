@@ -142,7 +142,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "variant.approve": ("批准这个方案", "Approve this plan"),
     "variant.approve_note": ("批准后冻结：文件只读，记下校验码，任何改动都会被发现；要改就另起草稿。", "Once approved it is frozen: its files are read-only and its checksum is kept, so that any change is found. To change it, begin a draft over it."),
     "variant.approve_sure": ("我确认批准", "I approve it"),
-    "variant.approved": ("已批准并冻结。校验码 {sha}", "Approved and frozen. Checksum {sha}"),
     "variant.approved_now": ("当前批准的方案：{plan}，{who} 于 {when} 批准。", "The approved plan: {plan}, by {who} at {when}."),
     "variant.approved_earlier": ("{plan}，{who} 于 {when} 批准，后被取代。", "{plan}, by {who} at {when}; replaced since."),
     "variant.intact": ("文件与批准时完全一致", "its files are as they were approved"),

@@ -53,7 +53,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "edit_all": ("合计", "Together"),
     "edit_saved": ("已保存", "Saved"),
     "edit_others": ("{names}也在改这里", "{names} is at work here too"),
-    "edit_working": ("正在计算…", "Working…"),
     "edit_failed": ("没有做成，请重试", "It did not work; try again"),
 }
 # fmt: on
