@@ -124,9 +124,11 @@ def approve(desk: Desk, plan: str) -> Approved:
     if any(found.plan == plan for found in history(desk)):
         raise ChigaiError("这个方案已经批准过。", "This plan was approved before.")
     desk.register(folder)
-    for receipt in desk.approve(str(meta["id"])):
-        if receipt.status == "refused":
-            raise ChigaiError(receipt.zh, receipt.en)
+    # the crews' page approves in the ledger too: what was approved there is frozen all the same
+    if (desk.states(str(meta["id"]))["state"] == "planned").any():
+        for receipt in desk.approve(str(meta["id"])):
+            if receipt.status == "refused":
+                raise ChigaiError(receipt.zh, receipt.en)
     now = datetime.now(UTC)
     sha = frozen.freeze(folder, {"at": now.isoformat(timespec="seconds"), "by": desk.person.id})
     programme = str(meta["programme"]["id"])

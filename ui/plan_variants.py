@@ -209,6 +209,6 @@ def _approve(ctx: parts.Context, shown: str) -> None:
     st.caption(t("variant.approve_note"))
     sure = st.checkbox(t("variant.approve_sure"), key=f"sure_{shown}")
     if st.button(t("variant.approve"), key="approve_plan", type="primary", disabled=not sure):
-        with parts.refusals(t):
+        with parts.refusals(t), st.spinner(t("follow.busy")):
             variants.approve(ctx.desk, shown)
             st.rerun()

@@ -148,6 +148,12 @@ def test_two_blocks_are_clicked_joined_undone_and_joined_again(browser: Any, wor
     visit.until("chigaiEdit.at.unit.version === 1")
     press(visit, "撤销（1）")
     assert drafts.figures(workshop.desk, draft)["totals"] == plan
+    visit.page.keyboard.press("Control+y")
+    settled(visit)
+    assert drafts.figures(workshop.desk, draft)["totals"] == joined["totals"]
+    visit.page.keyboard.press("Control+z")
+    settled(visit)
+    assert drafts.figures(workshop.desk, draft)["totals"] == plan
     press(visit, "重做（1）")
     assert drafts.figures(workshop.desk, draft)["totals"] == joined["totals"]
     assert visit.complaints == []

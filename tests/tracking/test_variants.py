@@ -55,6 +55,13 @@ def test_the_approved_plan_is_frozen_with_its_checksum(desk: Desk, house: Path) 
     assert write(folder, {}, house / "plans" / "copy", {})["totals"] == plans.read_meta(folder)["totals"]
 
 
+def test_a_plan_that_the_ledger_has_approved_already_is_frozen_all_the_same(desk: Desk, house: Path) -> None:
+    desk.register(house / "plans" / "P")
+    desk.approve("P")
+    assert variants.approve(desk, "P").intact
+    assert set(states.states(desk.store, plan_id="P").state) == {"approved"}
+
+
 def test_a_changed_byte_is_told_and_a_later_approval_stands_first(desk: Desk, house: Path) -> None:
     variants.approve(desk, "P")
     variants.approve(desk, "Q")

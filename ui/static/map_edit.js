@@ -303,6 +303,18 @@
     return box;
   }
 
+  /* The keys of every editor: undo, redo, and Escape to leave what is at hand. */
+  function keys(event) {
+    const key = event.key.toLowerCase();
+    const command = event.ctrlKey || event.metaKey;
+    if (/^(input|select|textarea)$/i.test(event.target.tagName)) return;
+    if (command && key === "z" && !event.shiftKey) go(() => turned("undo"));
+    else if (command && (key === "y" || (key === "z" && event.shiftKey))) go(() => turned("redo"));
+    else if (key === "escape") forget();
+    else return;
+    event.preventDefault();
+  }
+
   /* The page around the map names the unit that it looks at, and how often the draft was changed, in the hash. */
   const hash = () => new URLSearchParams(location.hash.slice(1));
   async function follow() {
@@ -332,6 +344,7 @@
     mark();
     map.on("click", (event) => go(() => clicked(event)));
     drawing();
+    document.addEventListener("keydown", keys);
     window.addEventListener("hashchange", () => go(follow));
     go(follow);
     window.chigaiEdit = { at, go, select, preview };
