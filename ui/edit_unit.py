@@ -16,8 +16,6 @@ from tracking.register import ChangedError
 from ui import draft_told, numbers, parts, safe, unit_drawing
 from ui.parts import Column
 
-ON_SELECTION = tuple(kind for kind in KINDS if kind != "replan")
-
 
 def show(ctx: parts.Context, draft: str, number: int) -> None:
     """The unit, and the change at hand."""
@@ -109,9 +107,8 @@ def _effect(ctx: parts.Context, draft: str, unit: FieldUnit, asked: Asked, seen:
     counties = drafts.foreseen(ctx.desk, draft, unit, found)
     if found.below:
         parts.notice("warn", safe.text(t("edit.below_warning", n=found.below)))
-    unasked = sum(row["unasked"] for row in found.made)
-    if unasked:
-        st.caption(t("edit.unasked", n=unasked))
+    if found.made:
+        st.caption(_kept(ctx, found.made))
     if st.button(t("edit.apply"), key="edit_apply", type="primary", width="stretch"):
         try:
             drafts.apply(ctx.desk, draft, unit.number, asked, seen)
@@ -124,6 +121,19 @@ def _effect(ctx: parts.Context, draft: str, unit: FieldUnit, asked: Asked, seen:
     _changed_blocks(ctx, found.gone, found.made)
     _sums(ctx, counties)
     return found.after
+
+
+def _kept(ctx: parts.Context, made: list[dict[str, Any]]) -> str:
+    """How near the changed blocks are to the hard rules, which they all keep."""
+    plain, steps = numbers.plain, [row["step_m"] for row in made if row["step_m"] is not None]
+    return ctx.t(
+        "edit.kept",
+        area=plain(max(row["area_mu"] for row in made), 1),
+        maximum=plain(made[0]["maximum_mu"]),
+        step=plain(max(steps), 2) if steps else numbers.NONE,
+        limit=plain(made[0]["max_step_m"], 2),
+        unasked=plain(sum(row["unasked"] for row in made)),
+    )
 
 
 def _changed_blocks(ctx: parts.Context, gone: list[dict[str, Any]], made: list[dict[str, Any]]) -> None:

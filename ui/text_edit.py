@@ -94,7 +94,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "edit.number": ("序号", "No."),
     "edit.in_block": ("大池或原因", "Block, or why in none"),
     "edit.limits": ("规则：单池不超过 {maximum} 亩，池内高差不超过 {step} m；不跨固定的渠、沟、路、林带和县（市、区）界、灌区界；农户不同意的不并。以上各条都满足，才能保存。", "Rules: a block has at most {maximum} mu and a step of at most {step} m; it crosses no fixed canal, ditch, road or shelterbelt and no border of county or district; refused parcels stay out. What breaks one is not saved."),
-    "edit.unasked": ("{n} 个小池还没有登记农户意见。", "The consent of {n} parcels is not on record."),
+    "edit.kept": ("规则都满足：最大的 {area} 亩（上限 {maximum}），高差最大 {step} m（上限 {limit}），不跨固定的渠、沟、路、林带，没有不同意的农户；{unasked} 个小池还没有登记意见。", "Every rule is kept: {area} mu at most (limit {maximum}), a step of {step} m at most (limit {limit}), no fixed canal, ditch, road or shelterbelt crossed, nobody who refused; of {unasked} parcels no consent is on record."),
     "edit.sum_compliant": ("达标（亩）", "≥ minimum (mu)"),
     "edit.sum_all": ("全部", "All"),
     "edit.tables": ("大池和小池清单", "Lists of blocks and parcels"),

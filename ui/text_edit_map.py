@@ -49,6 +49,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "edit_gone": ("改前", "Before"),
     "edit_made": ("改后", "After"),
     "edit_below": ("不足下限 {mu} 亩：不计入任务", "below the minimum of {mu} mu: counts for no target"),
+    "edit_kept": ("规则都满足：最大的 {area} 亩（上限 {maximum}），高差最大 {step} m（上限 {limit}），不跨固定的渠、沟、路、林带，没有不同意的农户；{unasked} 个小池还没有登记意见。", "Every rule is kept: {area} mu at most (limit {maximum}), a step of {step} m at most (limit {limit}), no fixed canal, ditch, road or shelterbelt crossed, nobody who refused; of {unasked} parcels no consent is on record."),
     "edit_county": ("{name}：达标 {mu}（{dmu}），费用 {yuan}（{dyuan}），挖方 {cut}（{dcut}）", "{name}: {mu} in blocks ({dmu}), cost {yuan} ({dyuan}), cut {cut} ({dcut})"),
     "edit_all": ("合计", "Together"),
     "edit_saved": ("已保存", "Saved"),

@@ -14,9 +14,6 @@ from planning.editing.state import State
 from planning.editing.unit import FieldUnit
 from planning.tally import Tally, less
 
-FIGURES = ("blocks", "compliant_mu", "cut_m3", "cost_yuan", "ridge_kept_m")
-"""Of a field unit and of a county: what a change is told by."""
-
 
 @dataclass(frozen=True, eq=False)
 class Effect:
@@ -85,8 +82,3 @@ def block_row(unit: FieldUnit, here: Drawn, row: Mapping[str, Any]) -> dict[str,
         "locked": False,
         "parcels": [unit.names[i] for i in own],
     }
-
-
-def figures_of(sums_by_county: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """FIGURES of some counties' sums together."""
-    return {name: float(sum(of.get(name, 0.0) for of in sums_by_county.values())) for name in FIGURES}

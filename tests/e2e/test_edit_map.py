@@ -140,6 +140,7 @@ def test_two_blocks_are_clicked_joined_undone_and_joined_again(browser: Any, wor
     press(visit, "合并")
     told = visit.page.inner_text(".cg-edit-told")
     assert told.startswith("改了以后") and a in told and b in told and "合计" in told
+    assert "规则都满足" in told and "上限 50" in told and "不跨固定的渠" in told
     assert drafts.figures(workshop.desk, draft)["changes"] == 0
     press(visit, "确定")
     assert visit.page.inner_text(".cg-edit-told") == "已保存"

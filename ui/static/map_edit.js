@@ -159,10 +159,20 @@
         })}`);
         if (!b.meets_minimum) lines.push(say("edit_below", { mu: number(b.minimum_mu, 1) }));
       }
+    if (told.made.length) lines.push(kept(told.made));
     for (const c of told.counties) lines.push(county(c));
     tell(told.below ? "warn" : "good", [say("edit_would"), ...lines]);
     node.apply.hidden = node.cancel.hidden = false;
     node.apply.focus();
+  }
+
+  /* How near the changed blocks are to the hard rules, which they all keep. */
+  function kept(made) {
+    const most = (name) => Math.max(...made.map((b) => b[name] || 0));
+    return say("edit_kept", {
+      area: number(most("area_mu"), 1), maximum: number(made[0].maximum_mu, 0), step: number(most("step_m"), 2),
+      limit: number(made[0].max_step_m, 2), unasked: made.reduce((sum, b) => sum + b.unasked, 0),
+    });
   }
 
   function county(c) {
