@@ -288,6 +288,9 @@ ROWS = {
     tables.audit: {
         "at": datetime(2021, 9, 20, tzinfo=UTC), "actor": "me", "action": "export", "target": "p", "outcome": "done", "detail": "",
     },
+    tables.approvals: {
+        "plan": "p", "programme": "jixi-2020-8", "sha256": "a", "at": datetime(2021, 9, 20, tzinfo=UTC), "actor": "me",
+    },
 }  # fmt: skip
 
 
