@@ -86,10 +86,7 @@ def _list(ctx: Visit, plan_id: str) -> None:
     if isinstance(found, position.Position):
         st.button(t("field.near_off"), key="near_off", type="tertiary", on_click=position.forget)
     village = _village(ctx, plan_id)
-    shown = st.segmented_control(
-        t("field.show"), SHOWN, default="open", format_func=lambda s: t(f"field.show_{s}"),
-        key=parts.in_language("field_show"), required=True, label_visibility="collapsed",
-    )  # fmt: skip
+    shown = parts.tab("blocks", t("field.show"), SHOWN, lambda s: t(f"field.show_{s}"), default="open")
     near = found if isinstance(found, position.Position) else None
     frame = _blocks(ctx, plan_id, village, near)
     _unapproved(ctx, plan_id, frame)

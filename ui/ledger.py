@@ -41,16 +41,8 @@ def page(context: parts.Context) -> None:
 
 
 def _view(ctx: Visit) -> str:
-    t, key = ctx.t, parts.in_language("ledger_view")
-    asked = st.query_params.get("view")
-    if key not in st.session_state:
-        st.session_state[key] = asked if asked in VIEWS else VIEWS[0]
-    view = st.segmented_control(
-        t("ledger.view"), VIEWS, format_func=lambda v: t(f"ledger.view_{v}"), key=key, required=True,
-        label_visibility="collapsed",
-    )  # fmt: skip
-    st.query_params["view"] = str(view)
-    return str(view)
+    t = ctx.t
+    return parts.tab("view", t("ledger.view"), VIEWS, lambda v: t(f"ledger.view_{v}"))
 
 
 def _plan(ctx: Visit) -> str | None:

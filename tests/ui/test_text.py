@@ -21,6 +21,7 @@ PAGES = (
     "field_block",
     "field_form",
     "field_parts",
+    "first_run",
     "follow",
     "frontier_chart",
     "ledger",
