@@ -115,7 +115,7 @@ def test_with_data_of_ones_own_nobody_is_led_by_the_hand_unless_the_address_says
     assert ticked(at) == 0 and "guide_again" in keys(at) and "go_plan" in keys(at)
     at = opened(guide="1")
     assert "guide_demo" in keys(at)
-    assert at.query_params["guide"] == ["1"]
+    assert at.query_params["guide"] == "1"
 
 
 def test_the_guide_is_closed_where_there_is_a_plan(home: Path) -> None:
