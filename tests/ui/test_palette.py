@@ -9,7 +9,7 @@ Color Vision Deficiency", IEEE TVCG 15, 1291-1298, for tritanopia; all on linear
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -93,7 +93,7 @@ def test_a_scale_grows_darker_from_class_to_class_for_everybody(book: str, sight
     looks = list(SCALES[book].values())
     light = [lab(look.colour, sight)[0] for look in looks]
     assert light == sorted(light, reverse=True)
-    steps = [distance(one, other, sight) for one, other in zip(looks, looks[1:], strict=False)]
+    steps = [distance(one, other, sight) for one, other in pairwise(looks)]
     assert min(steps) >= STEP, [round(step, 1) for step in steps]
 
 
