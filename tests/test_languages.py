@@ -72,9 +72,13 @@ def test_a_refusal_and_its_cure_are_told_in_both_languages(path: Path) -> None:
         named = {k.arg for k in node.keywords}
         first = said(node.args[0]) if node.args else None
         chinese_first = first is not None and CHINESE.search(first)
-        if ("do_zh" in named) != ("do_en" in named) or ("zh" in named) != ("en" in named):
-            halves.append(ast.unparse(node))
-        elif chinese_first and len(node.args) < 2 and "en" not in named and not ENGLISH.search(first or ""):
+        if (
+            ("do_zh" in named) != ("do_en" in named)
+            or ("zh" in named) != ("en" in named)
+            or (
+                chinese_first and len(node.args) < 2 and "en" not in named and not ENGLISH.search(first or "")
+            )
+        ):
             halves.append(ast.unparse(node))
     assert halves == []
 
