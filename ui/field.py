@@ -68,6 +68,8 @@ def _plan(ctx: Visit, home: Path, quiet: bool) -> str | None:
             todo = "field.no_plan_yours" if parts.plan_metas(home) else "field.no_plan_make"
         parts.notice("plain", f"<b>{safe.text(t('field.no_plan'))}</b>", safe.text(t(todo)))
         follow.offer(ctx.desk, home, t)
+        if todo == "field.no_plan_make" and st.button(t("field.go_plan"), key="go_plan", type="primary"):
+            st.switch_page("plan.py")
         return None
     ids = list(names)
     if len(ids) == 1:
