@@ -280,7 +280,7 @@ def serve(
     origin = how.origin if how else f"http://127.0.0.1:{port}"
     address = f"{origin}/" + (f"?plan={chosen}" if chosen else "")
     ctx.obj.say(f"在浏览器打开 {address}（Ctrl-C 停止）", f"Open {address} in a browser (Ctrl-C stops it)")
-    uvicorn.run("app:app", host=host, port=port, log_level="warning", server_header=False)
+    uvicorn.run("app:app", host=host, port=port, log_level="warning", access_log=False, server_header=False)
 
 
 def _check_free(port: int) -> None:

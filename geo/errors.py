@@ -62,6 +62,10 @@ def _again(kind: type[ChigaiError], args: tuple[Any, ...], fields: dict[str, Any
     return error
 
 
+class AbsentError(ChigaiError):
+    """What is asked for is not there."""
+
+
 class CancelledError(ChigaiError):
     """The run was stopped on request; nothing half made is left."""
 

@@ -16,7 +16,7 @@ import geopandas as gpd
 import pandas as pd
 import pyarrow as pa
 
-from geo import files, schemas
+from geo import files, frozen, schemas
 from geo.errors import ChigaiError
 
 TABLES = ("parcels", "blocks", "sites", "findings")
@@ -252,6 +252,14 @@ def check_target(folder: Path) -> None:
     folder = Path(folder)
     if not folder.exists():
         return
+    if frozen.mark(folder) is not None:
+        raise ChigaiError(
+            "这个方案已批准并冻结，不能覆盖。",
+            "This plan is approved and frozen; it is not overwritten.",
+            do_zh="请换一个新的文件夹名；要修改，先复制成草稿。",
+            do_en="name a new folder; to change it, begin a draft over it.",
+            file=folder,
+        )
     if not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file()):
         raise ChigaiError(
             "输出位置已有别的内容，不会覆盖。",

@@ -30,8 +30,9 @@ BARRIER_KINDS = (
     "other",
 )
 
-REASONS = ("isolated", "elevation", "consent", "barrier", "too_small_together", "left_over")
-"""Why a parcel lies in no compliant block; `left_over`: it could, but its partners serve better elsewhere."""
+REASONS = ("isolated", "elevation", "consent", "barrier", "too_small_together", "left_over", "taken_out")
+"""Why a parcel lies in no compliant block; `left_over`: it could, but its partners serve better elsewhere;
+`taken_out`: a planner wants it left as it is."""
 
 PARCEL_TEXTS = ("county", "township", "village", "irrigation_district", "operator", "priority")
 

@@ -25,7 +25,8 @@ DEMO = "demo"
 
 @dataclass(frozen=True)
 class Request:
-    """What to plan: the parcels' file, what may lie with it, and the rules. overrides: {parameter: value}."""
+    """What to plan: the parcels' file, what may lie with it, and the rules. overrides: {parameter: value}; told: what
+    plan.json says besides."""
 
     source: Source
     barriers: Path | None = None
@@ -34,6 +35,7 @@ class Request:
     overrides: Mapping[str, float] = field(default_factory=dict)
     seed: int = 1
     effort: Effort = Effort.normal
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_and_check(

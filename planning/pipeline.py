@@ -194,6 +194,7 @@ def _run(
             "left_out_mu": manifest["area"]["left_out_mu"] + sum(f.area_mu for f in strangers),
         },
         "findings": {str(k): int(v) for k, v in findings.kind.value_counts().items()},
+        **request.told,
     }
 
     def finish(folder: Path) -> None:

@@ -20,6 +20,7 @@ WHY: dict[str, tuple[str, str]] = {
     "too_small_together": ("并起来也不够单池下限", "are too small even together"),
     "isolated": ("四周无池可并", "have no neighbour to join"),
     "left_over": ("邻池另有更优组合", "are left over"),
+    "taken_out": ("被规划人员移出", "were taken out by the planner"),
     "not_there": ("在数据里没有水田", "have no paddies in the data"),
 }
 """What keeps land out of sites, and how the sentence says it: what can be cured first."""

@@ -18,6 +18,14 @@ Tally = dict[str, Any]
 """Numbers by name, and again such tables by name: two of them are added name by name."""
 
 
+NOTHING_MU = 1e-9
+"""What is left of an area whose parts were all taken away again."""
+_ADDED = (
+    "blocks", "joined_parcels", "compliant_mu", "cut_m3", "surplus_m3", "cost_yuan", "ridge_kept_m",
+    "benefit_yuan_per_year", "gained_mu",
+)  # fmt: skip
+
+
 def added(some: Sequence[Tally]) -> Tally:
     """The sum of tallies, taken in their order."""
     out: Tally = {}
@@ -27,6 +35,38 @@ def added(some: Sequence[Tally]) -> Tally:
                 out[name] = added([out.get(name, {}), dict(value)])
             else:
                 out[name] = out.get(name, 0) + value
+    return out
+
+
+def less(one: Tally, other: Tally) -> Tally:
+    """What one tally is more than another, name by name."""
+    out: Tally = {}
+    for name in [*one, *(n for n in other if n not in one)]:
+        value = one.get(name, other.get(name))
+        if isinstance(value, Mapping):
+            out[name] = less(dict(one.get(name, {})), dict(other.get(name, {})))
+        else:
+            out[name] = one.get(name, 0) - other.get(name, 0)
+    return out
+
+
+def with_change(row: Mapping[str, Any], change: Tally, prices: Prices) -> dict[str, Any]:
+    """A county's row of plan.json, or its totals, with what changed of its sums; nothing changed: as it was.
+
+    The figures of its sites are left: they are chosen anew from all of the county's blocks.
+    """
+    if not change:
+        return dict(row)
+    area = row["parcels_mu"]
+    out = {**row}
+    for name in _ADDED:
+        out[name] = row[name] + change.get(name, 0)
+    out["share"] = (row["share"] * area + change.get("joined_mu", 0.0)) / area if area else 0.0
+    out["ridge_kept_yuan"] = ridge_cost(out["ridge_kept_m"], prices)
+    out["objective_yuan"] = out["cost_yuan"] + out["ridge_kept_yuan"]
+    out["sides"] = added([row["sides"], change["sides"]])
+    stopped = added([row["stopped"], change["stopped"]])
+    out["stopped"] = {r: stopped[r] for r in schemas.REASONS if abs(stopped.get(r, 0.0)) > NOTHING_MU}
     return out
 
 
@@ -49,7 +89,7 @@ def tally(
     drawn = pd.DataFrame(blocks.drop(columns="geometry"))
     return {
         "counties": {
-            str(name): _of_county(told[own == i], drawn[theirs == i], could[own == i], kept_m[own == i])
+            str(name): of_county(told[own == i], drawn[theirs == i], could[own == i], kept_m[own == i])
             for i, name in enumerate(names)
         },
         "quality": quality.sums(units),
@@ -59,10 +99,13 @@ def tally(
     }
 
 
-def _of_county(
+def of_county(
     parcels: pd.DataFrame, blocks: pd.DataFrame, could: npt.NDArray[np.bool_], kept_m: npt.NDArray[np.float64]
 ) -> Tally:
-    joined = parcels.area_mu[parcels.block_id.notna()]
+    """The sums of one county's parcels and blocks; the arguments as `tally` has them."""
+    # the engine makes no block below the minimum, a planner may
+    below = blocks.block_id[~blocks.meets_minimum.astype(bool)]
+    joined = parcels.area_mu[parcels.block_id.notna() & ~parcels.block_id.isin(below)]
     stopped = parcels[parcels.reason.notna()].groupby("reason").area_mu.sum()
     return {
         "parcels": len(parcels),

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from geo.schemas import MU_M2
-from geo.surface import surface
+from geo.surface import Surface, surface
 from planning.parameters import Parameters
 
 Floats = npt.NDArray[np.float64]
@@ -40,19 +40,30 @@ def topsoil(
 
 
 def works_table(
-    parcels: gpd.GeoDataFrame, blocks: gpd.GeoDataFrame, label: Ints, dem: Path | None, parameters: Parameters
+    parcels: gpd.GeoDataFrame,
+    blocks: gpd.GeoDataFrame,
+    label: Ints,
+    dem: Path | None,
+    parameters: Parameters,
+    levelled: bool = False,
 ) -> pd.DataFrame:
     """One row a block of several parcels, in their order; without an elevation model none.
+
+    levelled: the parcels have levels though their model is not at hand: what its cells say is not known then, NaN.
 
     block_id · level_cells_m, cut_cells_m3, fill_cells_m3: the block levelled from the model's cells instead of
     from level parcels, and cells, how many lie in it · topsoil_m3 · earthwork_yuan: the cut at its price ·
     topsoil_yuan · haul_mean_m: how far a cubic metre is moved.
     """
-    if dem is None:
+    if dem is None and not levelled:
         return pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
     joined = np.flatnonzero(blocks.n_parcels.to_numpy() > 1)
     some = blocks.iloc[joined]
-    ground = surface(some.geometry.to_numpy(), dem, blocks.crs)
+    if dem is None:
+        unknown = np.full(len(some), np.nan)
+        ground = Surface(unknown, unknown, unknown, np.zeros(len(some), np.int64))
+    else:
+        ground = surface(some.geometry.to_numpy(), dem, blocks.crs)
     strip = topsoil(
         label,
         parcels.area_mu.to_numpy(float) * MU_M2,

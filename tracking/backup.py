@@ -40,12 +40,13 @@ FORMAT = "chigai backup 1"
 MANIFEST = "manifest.json"
 KEPT: tuple[Table, ...] = (
     tables.plans, tables.blocks, tables.block_history, tables.events, tables.conflicts,
-    tables.users, tables.files, tables.audit,
+    tables.users, tables.files, tables.audit, tables.drafts, tables.draft_changes, tables.draft_units,
+    tables.approvals,
 )  # fmt: skip
 """In the order in which they are put back. The head follows from the manifest; who is signed in is not kept."""
-LATER = frozenset({"users", "files", "audit"})
+LATER = frozenset({"users", "files", "audit", "drafts", "draft_changes", "draft_units", "approvals"})
 """Tables that older backups do not have."""
-COUNTED = ("conflicts", "audit")
+COUNTED = ("conflicts", "audit", "approvals")
 """Tables whose rows PostgreSQL numbers."""
 PHOTOS = "photos/"
 """Where the bytes of photos lie in a backup, by their sum."""

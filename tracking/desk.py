@@ -51,7 +51,7 @@ ACTION_OF: dict[str, people.Action] = {
 """The right that each kind of event takes; a kind that is not here takes one that nobody has."""
 
 RIGHT_OF_JOB: dict[str, people.Action] = {
-    "demo": "plan", "check": "plan", "plan": "plan", "export": "export", "tiles": "plan",
+    "demo": "plan", "check": "plan", "plan": "plan", "draft": "plan", "export": "export", "tiles": "plan",
 }  # fmt: skip
 """The right that beginning or stopping each kind of job takes."""
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from geo import plans, synthetic
+from geo.errors import ChigaiError
 from geo.reading.source import Source
 from planning import importing, pipeline
+from planning.editing import writing
+from planning.editing.unit import load
 from planning.effort import Effort
 from planning.inputs import DEMO, Request
-from tracking import exports, files, tilesets
+from tracking import exports, files, journal, tilesets
 from tracking.jobs import Progress, Work
+from tracking.store import Store
 
 IMPORT_STAGES = {"read": 0.28, "check": 0.60, "import": 0.12}
 """The stages of a check in order, and the share of its time that each takes."""
@@ -65,6 +70,7 @@ def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -
         overrides=dict(request.get("overrides", {})),
         seed=int(request.get("seed", 1)),
         effort=Effort(request.get("effort", Effort.normal)),
+        told={name: request[name] for name in ("title", "variant_of") if request.get(name)},
     )
     made = home / "jobs" / job_id / "out" / job_id
     made.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +78,39 @@ def plan(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -
     folder = files.put_in_place(made, home / "plans" / job_id)
     tilesets.begin(home, folder.name, bool(request.get("shifted", False)))
     return folder
+
+
+def draft(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """Make a plan of a draft. request: draft (its id), plan (the folder that it lies over), name.
+
+    Whoever began the job was asked for the right in every county that the draft changed (`drafts.start_writing`).
+    """
+    base, store = home / "plans" / request["plan"], Store()
+    with store.snapshot() as connection:
+        found = journal.changed_units(connection, request["draft"])
+        states = {n: journal.state(connection, request["draft"], load(base, n)) for n in found}
+        changes = journal.counted(connection, request["draft"], "")["changes"]
+    made = home / "jobs" / job_id / "out" / job_id
+    made.parent.mkdir(parents=True, exist_ok=True)
+    told = {"edited": {"from": request["plan"], "draft": request["draft"], "changes": changes}}
+    if request.get("name"):
+        told["title"] = request["name"]
+    writing.write(
+        base, states, made, told, dem_of(home, request["plan"]), lambda f: progress("draft", 0.99 * f)
+    )
+    folder = files.put_in_place(made, home / "plans" / job_id)
+    tilesets.begin(home, folder.name, bool(request.get("shifted", False)))
+    return folder
+
+
+def dem_of(home: Path, plan: str) -> Path | None:
+    """The elevation model that a plan was made from, where the upload is still at hand."""
+    try:
+        asked = json.loads((home / "jobs" / plan / "request.json").read_text("utf-8"))["request"]
+        given = files.manifest(home, asked["parcels"])["request"].get("dem")
+        return files.path(home, given) if given else None
+    except (OSError, ValueError, KeyError, ChigaiError):
+        return None
 
 
 def export(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
@@ -89,5 +128,5 @@ def export(request: dict[str, Any], home: Path, job_id: str, progress: Progress)
 
 
 KINDS: dict[str, Work] = {
-    "demo": demo, "check": check, "plan": plan, "export": export, "tiles": tilesets.build,
+    "demo": demo, "check": check, "plan": plan, "draft": draft, "export": export, "tiles": tilesets.build,
 }  # fmt: skip

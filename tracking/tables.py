@@ -260,5 +260,75 @@ audit = Table(
 )
 Index("audit_at", audit.c.at)
 
-APPEND_ONLY = ("events", "conflicts", "block_history", "files", "audit")
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # the plan's folder: what the changes lie over, which nothing changes
+    Column("plan", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("closed", Moment),
+)
+
+draft_changes = Table(
+    "draft_changes",
+    metadata,
+    Column("draft", Text, primary_key=True),
+    # 1, 2, 3 … in a draft: the order in which they lie over each other
+    Column("no", Integer, primary_key=True),
+    Column("field_unit", BigInteger, nullable=False),
+    # a JSON list of adcodes
+    Column("counties", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("kind", Text, nullable=False),
+    # JSON: what was asked for; where each parcel that it touched lies now; the unit's sums beyond the plan's
+    Column("asked", Text, nullable=False),
+    Column("placed", Text, nullable=False),
+    Column("sums", Text, nullable=False),
+    # active · undone · dropped: undone, and something else was done since
+    Column("state", Text, nullable=False),
+    ForeignKeyConstraint(["draft"], ["drafts.id"], name="draft_changes_draft"),
+)
+Index("draft_changes_unit", draft_changes.c.draft, draft_changes.c.field_unit)
+
+draft_units = Table(
+    "draft_units",
+    metadata,
+    Column("draft", Text, primary_key=True),
+    Column("field_unit", BigInteger, primary_key=True, autoincrement=False),
+    # raised by every change, undo and redo: the second of two who change one unit is told
+    Column("version", Integer, nullable=False),
+    Column("changed", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    ForeignKeyConstraint(["draft"], ["drafts.id"], name="draft_units_draft"),
+)
+
+draft_visits = Table(
+    "draft_visits",
+    metadata,
+    # who has which field unit on the screen
+    Column("draft", Text, primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("field_unit", BigInteger, nullable=False),
+    Column("seen", Moment, nullable=False),
+    ForeignKeyConstraint(["draft"], ["drafts.id"], name="draft_visits_draft"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("no", Integer, primary_key=True, autoincrement=True),
+    Column("plan", Text, nullable=False),
+    Column("programme", Text, nullable=False),
+    # of all files of the plan's folder, as it was approved
+    Column("sha256", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("actor", Text, nullable=False),
+)
+
+APPEND_ONLY = ("events", "conflicts", "block_history", "files", "audit", "approvals")
 """Tables in which the database itself refuses UPDATE and DELETE; of photos, those that no report names may go."""

@@ -20,13 +20,13 @@ Bytes = NDArray[np.uint8]
 CHUNK = 65_536
 """Parcels of one answer."""
 UNKNOWN = 255
-HOUSEHOLDS_WILL = ("consent", "left_over")
+HOUSEHOLDS_WILL = ("consent", "left_over", "taken_out")
 """Reasons that say, or let one guess, that a household refused; exports keep them back as well."""
 REASONS = (*palette.REASONS, public.OTHER)
 """A parcel's reason by its number; 0 is none, so the first is 1."""
-SIZE_BITS, LARGE_BIT, REASON_SHIFT, REST_BIT = 0b111, 0b1000, 4, 0b1000_0000
-"""A parcel's byte: class of its size, whether it reaches the block minimum by itself, its reason, whether it is in
-no block."""
+SIZE_BITS, LARGE_BIT, REASON_SHIFT, BARE = 0b111, 0b1000, 4, 15
+"""A parcel's byte: class of its size, whether it reaches the block minimum by itself, and why it is in no block: 0 for
+one in a block, BARE for one in none of which no reason is told."""
 _NEIGHBOURS = 8
 _PUBLIC = ("state", "size", "cut", "site", "county")
 BY = (*_PUBLIC, "operators")
@@ -74,8 +74,9 @@ def parcels(data: PlanMap, chunk: int, mine: Collection[str] | None) -> Bytes:
     if mine is not None:
         will = np.isin(number, [REASONS.index(name) + 1 for name in HOUSEHOLDS_WILL])
         number[will & ~np.isin(names, list(mine))[place]] = REASONS.index(public.OTHER) + 1
+    rest = told["block_id"].is_null().to_numpy()
+    number = np.where(rest, np.where(number > 0, number, BARE), 0)
     out |= number.astype(np.uint8) << REASON_SHIFT
-    out |= np.where(told["block_id"].is_null().to_numpy(), REST_BIT, 0).astype(np.uint8)
     return out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ui import text_targets
+from ui import text_edit_map, text_targets
 
 TEXTS: dict[str, tuple[str, str]] = {
     "all_counties": ("全市", "Whole city"),
@@ -155,9 +155,10 @@ TEXTS: dict[str, tuple[str, str]] = {
 
 
 def plan_texts(lang: str) -> dict[str, str]:
-    """The same with the words of the work on the blocks."""
+    """The same with the words of the work on the blocks, and of changing a draft."""
     column = 0 if lang == "zh" else 1
-    return texts(lang) | {key: pair[column] for key, pair in text_targets.MAP.items()}
+    more = text_targets.MAP | text_edit_map.TEXTS
+    return texts(lang) | {key: pair[column] for key, pair in more.items()}
 
 
 def texts(lang: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo import boundaries, gcj02, plans, tiles
-from geo.errors import ChigaiError
+from geo.errors import AbsentError, ChigaiError
 from geo.plan_rows import Rows
 from geo.tiling.archive import Archive
 from geo.tiling.cutting import Cutter
@@ -38,10 +38,6 @@ LOOK_AGAIN_S = 2.0
 
 _ID = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}$")
 _SEVERITY_RANK = {"error": 3.0, "warning": 2.0, "info": 1.0}
-
-
-class AbsentError(ChigaiError):
-    """There is no plan or upload of that id."""
 
 
 def known_id(value: str) -> bool:
@@ -351,7 +347,7 @@ def plan(plan_id: str, shifted: bool) -> PlanMap:
     if not known_id(plan_id) or not manifest.is_file():
         raise _absent("方案", "plan")
     key = (str(folder), "plan", manifest.stat().st_mtime, shifted)
-    return _keep(key, lambda: PlanMap(folder, plans.read_meta(folder), _shift(shifted)))
+    return _keep(key, lambda: PlanMap(folder, plans.read_meta(folder), shift(shifted)))
 
 
 def upload(upload_id: str, shifted: bool) -> UploadMap:
@@ -362,7 +358,7 @@ def upload(upload_id: str, shifted: bool) -> UploadMap:
     ):
         raise _absent("上传数据", "upload")
     newest = max((folder / name).stat().st_mtime for name in ("findings.parquet", "parcels.parquet"))
-    return _keep((str(folder), "upload", newest, shifted), lambda: UploadMap(folder, _shift(shifted)))
+    return _keep((str(folder), "upload", newest, shifted), lambda: UploadMap(folder, shift(shifted)))
 
 
 def version(data: PlanMap | UploadMap) -> str:
@@ -371,7 +367,7 @@ def version(data: PlanMap | UploadMap) -> str:
     return f"{max((data.folder / name).stat().st_mtime_ns for name in names):x}"
 
 
-def _shift(shifted: bool) -> tiles.Shift | None:
+def shift(shifted: bool) -> tiles.Shift | None:
     return gcj02.wgs84_to_gcj02 if shifted else None
 
 

@@ -25,6 +25,7 @@ PAGES = {
     "overview": Entry("overview.py", somewhere("see")),
     "parcels": Entry("parcels.py", somewhere("plan")),
     "plan": Entry("plan.py", somewhere("see")),
+    "edit": Entry("edit.py", somewhere("plan")),
     "targets": Entry("targets.py", somewhere("see")),
     "field": Entry("field.py", somewhere(*ACTION_OF.values())),
     "ledger": Entry("ledger.py", somewhere("see_ledger")),

@@ -376,7 +376,9 @@ def short(name: str) -> str:
 
 
 def plan_name(meta: Mapping[str, Any], t: Words) -> str:
-    """What a plan is made from."""
+    """What a plan is called, or else what it is made from."""
+    if meta.get("title"):
+        return str(meta["title"])
     inputs = [i["name"] for i in meta.get("inputs", []) if i.get("role") == "parcels"]
     return data_name(str(meta.get("name") or next(iter(inputs), "")), t)
 

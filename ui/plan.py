@@ -20,6 +20,7 @@ from ui import (
     plan_form,
     plan_sites,
     plan_tiles,
+    plan_variants,
     progress,
     safe,
 )
@@ -92,6 +93,7 @@ def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
     plan_sites.show(ctx, folder, meta)
     parts.heading(t("plan.by_county"))
     _by_county(ctx, meta)
+    plan_variants.show(ctx, metas, chosen)
     if ctx.desk.may("export"):
         plan_export.show(ctx, folder, meta)
     with st.expander(t("plan.how")):

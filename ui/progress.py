@@ -14,9 +14,10 @@ STAGES = {
     "demo": ("districts", "parcels", "barriers"),
     "check": ("read", "check", "import"),
     "plan": ("read", "check", "import", "neighbours", "levels", "blocks", "outlines", "sites", "write"),
+    "draft": ("draft",),
     "export": ("export",),
 }
-RESULT = {"check": "data", "plan": "plan", "export": "export"}
+RESULT = {"check": "data", "plan": "plan", "draft": "plan", "export": "export"}
 """The choice (`parts.choose`) that shows what a kind of job makes."""
 
 

@@ -15,6 +15,7 @@ from ui import (
     assets,
     card_routes,
     colouring,
+    draft_routes,
     ground_routes,
     mapdata,
     mappages,
@@ -23,6 +24,7 @@ from ui import (
     pick_routes,
     state_routes,
     tile_routes,
+    variant_routes,
 )
 from ui.answers import BadRequestError, guarded, plain
 from ui.settings import current
@@ -32,7 +34,8 @@ _LEADS_TO_HOUSEHOLDS = ("parcel_id", "n_operators")
 
 
 def routes() -> list[Route]:
-    """Every route, for st.App(routes=…). Only GET and HEAD, no listing, nothing that changes anything."""
+    """Every route, for st.App(routes=…). Only GET and HEAD and no listing; what changes something is a draft's
+    alone, and takes POST."""
     return [
         Route(f"{maps.ROOT}/assets/{{name}}", _asset),
         Route(f"{maps.ROOT}/map/plan/{{id}}", guarded(_plan_page)),
@@ -43,6 +46,8 @@ def routes() -> list[Route]:
         *card_routes.routes(),
         *pick_routes.routes(),
         *ground_routes.routes(),
+        *draft_routes.routes(),
+        *variant_routes.routes(),
         *state_routes.routes(),
         *photo_routes.routes(),
     ]

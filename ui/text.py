@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ui import text_export, text_field, text_guide, text_ledger, text_people, text_plan, text_targets
+from ui import (
+    text_edit,
+    text_export,
+    text_field,
+    text_guide,
+    text_ledger,
+    text_people,
+    text_plan,
+    text_targets,
+)
 
 LANGUAGES = ("zh", "en")
 
@@ -281,6 +290,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reason.barrier": ("渠路林带隔开", "cut off"),
     "reason.too_small_together": ("合起来仍太小", "too small together"),
     "reason.left_over": ("邻池另有组合", "left over"),
+    "reason.taken_out": ("人工移出", "taken out"),
     "plan.why_nothing": ("全部面积都在达标的大池里。", "All area lies in blocks that meet the minimum."),
     "plan.money": ("费用构成", "What the cost is made of"),
     "plan.money_note": ("按方案的单价计算。保留的田埂是占地和机耕的代价，参与选优，不计入方案费用。", "By the plan's own prices. Ridges kept are a price in land and machine time: they count in the choice, not in the plan's cost."),
@@ -317,7 +327,7 @@ TEXTS: dict[str, tuple[str, str]] = {
 # fmt: on
 TEXTS |= text_targets.TEXTS
 TEXTS |= text_people.TEXTS | text_guide.TEXTS
-TEXTS |= text_field.TEXTS | text_ledger.TEXTS | text_plan.TEXTS | text_export.TEXTS
+TEXTS |= text_edit.TEXTS | text_field.TEXTS | text_ledger.TEXTS | text_plan.TEXTS | text_export.TEXTS
 
 
 @dataclass(frozen=True)

@@ -159,7 +159,7 @@ def outgoing(
             new = dict(zip(own, parcels["parcel_id"], strict=True))
             hauls = hauls.assign(**{c: hauls[c].map(new) for c in ("from_parcel", "to_parcel")})
         parcels["reason"] = parcels["reason"].where(
-            ~parcels["reason"].isin(["consent", "left_over"]), other=OTHER
+            ~parcels["reason"].isin(["consent", "left_over", "taken_out"]), other=OTHER
         )
         parcels = parcels.sort_values("parcel_id", ignore_index=True)
     sites = _chosen(plan.sites, SITE_COLUMNS)

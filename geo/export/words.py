@@ -76,6 +76,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "barrier": ("被渠、沟、路、林带隔开", "cut off by a canal, ditch, road or shelterbelt"),
     "too_small_together": ("合并后仍不足下限", "too small even together"),
     "left_over": ("邻池另有更优组合", "its neighbours serve better elsewhere"),
+    "taken_out": ("规划人员移出", "taken out by the planner"),
     OTHER: ("其他", "other"),
 }
 

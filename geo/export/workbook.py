@@ -190,7 +190,7 @@ def _stopped(county: Mapping[str, Any], out: Outgoing) -> dict[str, float]:
     """Mu by reason; in public a refusal is not told from other causes."""
     merged: dict[str, float] = {}
     for reason, mu in (county.get("stopped") or {}).items():
-        key = reason if out.internal or reason not in ("consent", "left_over") else OTHER
+        key = reason if out.internal or reason not in ("consent", "left_over", "taken_out") else OTHER
         merged[key] = merged.get(key, 0.0) + mu
     return merged
 

@@ -16,9 +16,10 @@ import pytest
 import sqlalchemy as sa
 
 from geo.errors import ChigaiError
+from planning.editing.changes import Asked
 from tests.tracking.camera import photo
 from tests.tracking.writer import opinion
-from tracking import people, photos, tables
+from tracking import journal, people, photos, tables
 from tracking.backup import KEPT, backup, look, restore
 from tracking.ledger import Event, append, conflicts, events, states, verify
 from tracking.register import change_block, register_plan
@@ -38,6 +39,13 @@ def full(followed: Store, season: Callable[..., list[Event]], tmp_path: Path) ->
     append(followed, [*sent, opinion("b2"), replace(sent[1], note="other", files=(beside,))])
     change_block(followed, "p", "b2", 1, {"village": "东村"}, "planner")
     people.add_user(followed, people.LOCAL, "李四", "li@example.org", "field", ["230381"])
+    with followed.writing() as connection:
+        draft = journal.create(connection, "p", "手改", "planner")
+        placed = {"a": ("B1", False, False)}
+        sums = {"230381": {"blocks": 1, "cost_yuan": 0.1 + 0.2}}
+        journal.append(connection, draft, 7, ["230381"], "planner", Asked("lock", ("a",)), placed, sums)
+        row = {"plan": "p", "programme": "jixi-2020-8", "sha256": "0" * 64, "at": START, "actor": "planner"}
+        connection.execute(sa.insert(tables.approvals), row)
     return followed
 
 
@@ -64,6 +72,7 @@ def test_what_was_backed_up_is_there_again_in_the_other_home(
     saved = backup(full, tmp_path / "b.zip", tmp_path / "home")
     assert saved.rows == {
         "plans": 1, "blocks": 4, "block_history": 1, "events": 8, "conflicts": 1, "users": 1, "files": 2, "audit": 1,
+        "drafts": 1, "draft_changes": 1, "draft_units": 1, "approvals": 1,
     }  # fmt: skip
     target = Store(new_database(other, bare=True))
     found = restore(tmp_path / "b.zip", target, tmp_path / "other")

@@ -241,7 +241,7 @@ def test_a_report_of_scheme_b_is_about_a_measure_and_a_county_of_its_programme(
         (event("progress"), {"units": 3.0}, "figures"),
         (None, {}, "corrects"),
     ],
-    ids=str,
+    ids=lambda v: v.kind if isinstance(v, Event) else str(v),
 )
 def test_a_correction_names_an_event_of_its_block_and_leaves_it_sound(
     target: Event | None, fields: dict[str, Any], code: str | None

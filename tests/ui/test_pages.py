@@ -272,7 +272,8 @@ def test_a_job_that_failed_says_why_in_the_pages_language(kind: str, lang: str, 
     at.query_params["lang"] = lang
     at.session_state[f"job_{kind}"] = folder.name
     at.run()
-    at.switch_page({"check": "parcels.py", "demo": "overview.py"}.get(kind, "plan.py")).run()
+    where = {"check": "parcels.py", "demo": "overview.py", "draft": "edit.py"}
+    at.switch_page(where.get(kind, "plan.py")).run()
     assert ("坏了" if lang == "zh" else "it is broken") in words(sound(at))
 
 

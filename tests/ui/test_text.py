@@ -17,6 +17,9 @@ UI = Path(text.__file__).parent
 PAGES = (
     "burnup",
     "door",
+    "edit",
+    "edit_map",
+    "edit_unit",
     "field",
     "field_block",
     "field_form",
@@ -41,6 +44,7 @@ PAGES = (
     "plan_form",
     "plan_sites",
     "plan_tiles",
+    "plan_variants",
     "position",
     "progress",
     "reading_form",

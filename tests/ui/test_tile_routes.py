@@ -115,10 +115,11 @@ def test_a_parcels_byte_says_size_reason_and_whether_it_is_in_a_block(home: Path
     parcels = table(home, "parcels")
     byte = np.frombuffer(ask(f"{PLAN}/parcels/0.bin").body, np.uint8)
     assert len(byte) == len(parcels)
-    assert ((byte & colouring.REST_BIT > 0) == parcels["block_id"].isna()).all()
+    assert ((byte >> colouring.REASON_SHIFT > 0) == parcels["block_id"].isna()).all()
     assert (byte & colouring.LARGE_BIT > 0).all()  # 15 mu, and the minimum is 5
-    number = byte >> colouring.REASON_SHIFT & 7
-    reasons = [None if n == 0 else colouring.REASONS[n - 1] for n in number]
+    number = byte >> colouring.REASON_SHIFT
+    reasons = [None if n in (0, colouring.BARE) else colouring.REASONS[n - 1] for n in number]
+    assert len(colouring.REASONS) < colouring.BARE
     assert reasons == parcels["reason"].astype(object).where(parcels["reason"].notna(), None).tolist()
 
 
@@ -154,7 +155,7 @@ def test_that_a_household_refused_is_hidden_in_the_colours_too(
     frame.to_parquet(path)
     as_person(monkeypatch, "field", frozenset({HULIN}))
     byte = np.frombuffer(ask(f"{PLAN}/parcels/0.bin").body, np.uint8)
-    number = byte >> colouring.REASON_SHIFT & 7
+    number = byte >> colouring.REASON_SHIFT
     for n, county, reason in zip(number, frame["county"], frame["reason"], strict=True):
         if reason == "consent":
             assert colouring.REASONS[n - 1] == ("consent" if county == HULIN else "other")

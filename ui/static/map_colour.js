@@ -3,7 +3,7 @@
   "use strict";
 
   const { el, look, fill } = window.chigaiLook;
-  const SIZE = 7, LARGE = 8, REASON = 4, REST = 128; // bits of a parcel's byte, as ui/colouring.py says
+  const SIZE = 7, LARGE = 8, REASON = 4; // bits of a parcel's byte, as ui/colouring.py says
   const AGAIN_MS = 60000;
   let cfg, T;
   let by = "state";
@@ -58,8 +58,8 @@
   const parcel = {
     size: (byte) => byte & SIZE,
     large: (byte) => Boolean(byte & LARGE),
-    reason: (byte) => cfg.grid.reasons[((byte >> REASON) & 7) - 1] || null,
-    rest: (byte) => Boolean(byte & REST),
+    reason: (byte) => cfg.grid.reasons[(byte >> REASON) - 1] || null,
+    rest: (byte) => Boolean(byte >> REASON),
   };
 
   const keys = {};
