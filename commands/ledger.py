@@ -175,7 +175,7 @@ def season(screen: Screen, demo: Path | None, parcels: int, seed: int) -> None:
             made = [home / "plans" / f"{region.resolve().name}-{PROGRAMME}"]
             pipeline.run(request, made[0], progress)
         store = opened()
-        register_plan(store, made[0], "演示")
+        register_plan(store, made[0], "演示 demo")
         plan_id = str(plans.read_meta(made[0])["id"])
         receipts = history.make(store, programmes.load(PROGRAMME), plan_id, seed=seed, progress=progress)
     new, old = receipts["accepted"], receipts["repeated"]
@@ -193,7 +193,7 @@ def add(
     kind: Annotated[
         str,
         typer.Argument(
-            help="plan_approved · started · progress · finished · checked · accepted · mapped · correction · consent · measure"
+            help="报什么 · what is reported: plan_approved · started · progress · finished · checked · accepted · mapped · correction · consent · measure"
         ),
     ],
     block: Annotated[
@@ -243,7 +243,7 @@ def add(
 @guarded
 def import_(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help=".csv (UTF-8, GBK) · .json")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="文件 · a file: .csv (UTF-8, GBK), .json")],
     actor: Annotated[str, typer.Option(help="未写填报人的行用它 · for rows that name nobody")] = "",
     plan: Plan = None,
     programme: Rules = PROGRAMME,

@@ -37,7 +37,7 @@ BLOCKS: dict[str, Look] = {
 """State of a block."""
 
 REASONS: dict[str, Look] = {
-    "isolated": Look("#8C8C8C", "plain", "", "孤立：没有可合并的相邻池", "isolated: no neighbour to join"),
+    "isolated": Look("#6E6E6E", "plain", "", "孤立：没有可合并的相邻池", "isolated: no neighbour to join"),
     "elevation": Look("#D55E00", "plain", "", "高差过大", "elevation step too large"),
     "consent": Look("#CC79A7", "plain", "", "农户未同意", "consent refused"),
     "barrier": Look(

@@ -85,3 +85,11 @@ def test_every_module_that_the_docs_name_exists(page: str) -> None:
     named = re.findall(r"\b((?:geo|planning|tracking|ui)(?:[./][a-z_]+)+)", (ROOT / page).read_text("utf-8"))
     paths = [ROOT / name.removesuffix(".py").replace(".", "/") for name in named]
     assert [path for path in paths if not (path.is_dir() or path.with_suffix(".py").exists())] == []
+
+
+def test_the_guide_shows_the_pictures_that_are_there_and_they_are_small() -> None:
+    docs = ROOT / "docs"
+    named = set(re.findall(r"!\[[^\]]+\]\((pictures/[^)]+)\)", (docs / "guide.zh-CN.md").read_text("utf-8")))
+    there = {p.relative_to(docs).as_posix(): p for p in (docs / "pictures").iterdir()}
+    assert named == set(there)
+    assert len(there) <= 12 and all(p.stat().st_size < 150_000 for p in there.values())

@@ -51,7 +51,7 @@ ACTION_OF: dict[str, people.Action] = {
 """The right that each kind of event takes; a kind that is not here takes one that nobody has."""
 
 RIGHT_OF_JOB: dict[str, people.Action] = {
-    "check": "plan", "plan": "plan", "draft": "plan", "export": "export", "tiles": "plan",
+    "demo": "plan", "check": "plan", "plan": "plan", "draft": "plan", "export": "export", "tiles": "plan",
 }  # fmt: skip
 """The right that beginning or stopping each kind of job takes."""
 
@@ -307,7 +307,7 @@ class Desk:
         return files.keep(self.home, content, limit_mb, suffixes)
 
     def start(self, kind: str, request: Mapping[str, Any]) -> str:
-        """As jobs.start: a check, a plan of checked parcels whose every county the person plans, or an export."""
+        """As jobs.start: the demo, a check, a plan of checked parcels whose every county the person plans, or an export."""
         self._require_somewhere(RIGHT_OF_JOB[kind])
         if kind == "plan":
             self.require_checked(str(request["parcels"]))

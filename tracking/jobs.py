@@ -35,7 +35,7 @@ Work = Callable[[dict[str, Any], Path, str, Progress], Path]
 """(request, home, job id, progress) → what it made, below home."""
 
 FINISHED: frozenset[str] = frozenset({"done", "failed", "cancelled", "broken_off"})
-KINDS = ("check", "plan", "draft", "export", "tiles")
+KINDS = ("demo", "check", "plan", "draft", "export", "tiles")
 AT_ONCE = 2
 """Jobs that compute at the same time; later ones wait in the order they came."""
 GRACE_S = 1.5

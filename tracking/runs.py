@@ -1,4 +1,4 @@
-"""What the jobs do: check an upload, make a plan, write an export. Everything is made in the job's folder and moved when whole."""
+"""What the jobs do: make the demo region, check an upload, make a plan, write an export. Everything is made in the job's folder and moved when whole."""
 
 from __future__ import annotations
 
@@ -6,20 +6,30 @@ import json
 from pathlib import Path
 from typing import Any
 
-from geo import plans
+from geo import plans, synthetic
 from geo.errors import ChigaiError
 from geo.reading.source import Source
 from planning import importing, pipeline
 from planning.editing import writing
 from planning.editing.unit import load
 from planning.effort import Effort
-from planning.inputs import Request
+from planning.inputs import DEMO, Request
 from tracking import exports, files, journal, tilesets
 from tracking.jobs import Progress, Work
 from tracking.store import Store
 
 IMPORT_STAGES = {"read": 0.28, "check": 0.60, "import": 0.12}
 """The stages of a check in order, and the share of its time that each takes."""
+
+
+def demo(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """Make the demo region where there is none. request: paddies (how many)."""
+    place = home / DEMO
+    if set(files.demo(home)) == {"parcels", "barriers", "dem"}:
+        return place
+    made = home / "jobs" / job_id / "out" / DEMO
+    synthetic.make(made, parcels=int(request["paddies"]), progress=progress)
+    return files.put_in_place(made, place)
 
 
 def check(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
@@ -118,5 +128,5 @@ def export(request: dict[str, Any], home: Path, job_id: str, progress: Progress)
 
 
 KINDS: dict[str, Work] = {
-    "check": check, "plan": plan, "draft": draft, "export": export, "tiles": tilesets.build,
+    "demo": demo, "check": check, "plan": plan, "draft": draft, "export": export, "tiles": tilesets.build,
 }  # fmt: skip

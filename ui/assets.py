@@ -14,8 +14,9 @@ from folium.elements import JSCSSMixin
 
 FOLDER = Path(__file__).parent / "static"
 OWN = (
-    "map.css", "map_look.js", "map_place.js", "map_tiles.js", "map_colour.js", "map_card.js", "map_find.js",
-    "map_legend.js", "map_time.js", "map_hooks.js", "map_plan.js", "map_edit.js", "map_compare.js", "map.js",
+    "map.css", "map_look.js", "map_address.js", "map_place.js", "map_tiles.js", "map_colour.js", "map_card.js",
+    "map_find.js", "map_legend.js", "map_time.js", "map_hooks.js", "map_plan.js", "map_edit.js", "map_compare.js",
+    "map.js",
 )  # fmt: skip
 """Our own files for the map, in the order in which they are loaded."""
 UNUSED = frozenset(

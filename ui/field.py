@@ -68,6 +68,8 @@ def _plan(ctx: Visit, home: Path, quiet: bool) -> str | None:
             todo = "field.no_plan_yours" if parts.plan_metas(home) else "field.no_plan_make"
         parts.notice("plain", f"<b>{safe.text(t('field.no_plan'))}</b>", safe.text(t(todo)))
         follow.offer(ctx.desk, home, t)
+        if todo == "field.no_plan_make" and st.button(t("field.go_plan"), key="go_plan", type="primary"):
+            st.switch_page("plan.py")
         return None
     ids = list(names)
     if len(ids) == 1:
@@ -86,10 +88,7 @@ def _list(ctx: Visit, plan_id: str) -> None:
     if isinstance(found, position.Position):
         st.button(t("field.near_off"), key="near_off", type="tertiary", on_click=position.forget)
     village = _village(ctx, plan_id)
-    shown = st.segmented_control(
-        t("field.show"), SHOWN, default="open", format_func=lambda s: t(f"field.show_{s}"),
-        key=parts.in_language("field_show"), required=True, label_visibility="collapsed",
-    )  # fmt: skip
+    shown = parts.tab("blocks", t("field.show"), SHOWN, lambda s: t(f"field.show_{s}"), default="open")
     near = found if isinstance(found, position.Position) else None
     frame = _blocks(ctx, plan_id, village, near)
     _unapproved(ctx, plan_id, frame)

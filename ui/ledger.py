@@ -15,6 +15,7 @@ from tracking import targets
 from tracking.rules import KINDS
 from ui import field_parts, ledger_conflicts, ledger_proof, numbers, parts, safe
 from ui.field_parts import Visit
+from ui.pages import PAGES
 from ui.parts import Column
 from ui.text import Words
 
@@ -41,16 +42,8 @@ def page(context: parts.Context) -> None:
 
 
 def _view(ctx: Visit) -> str:
-    t, key = ctx.t, parts.in_language("ledger_view")
-    asked = st.query_params.get("view")
-    if key not in st.session_state:
-        st.session_state[key] = asked if asked in VIEWS else VIEWS[0]
-    view = st.segmented_control(
-        t("ledger.view"), VIEWS, format_func=lambda v: t(f"ledger.view_{v}"), key=key, required=True,
-        label_visibility="collapsed",
-    )  # fmt: skip
-    st.query_params["view"] = str(view)
-    return str(view)
+    t = ctx.t
+    return parts.tab("view", t("ledger.view"), VIEWS, lambda v: t(f"ledger.view_{v}"))
 
 
 def _plan(ctx: Visit) -> str | None:
@@ -72,6 +65,11 @@ def _records(ctx: Visit, plan_id: str | None) -> None:
     frame = desk.events(**filters, limit=most + 1)
     if (block_id := filters.get("block_id")) is not None:
         _block(ctx, frame, block_id)
+    if not len(frame) and not filters:
+        parts.notice("plain", f"<b>{safe.text(t('ledger.empty'))}</b>", safe.text(t("ledger.empty_do")))
+        if PAGES["field"].open_to(desk) and st.button(t("ledger.go_field"), key="go_field", type="primary"):
+            st.switch_page("field.py")
+        return
     if not len(frame):
         parts.notice("plain", f"<b>{safe.text(t('ledger.none'))}</b>", safe.text(t("ledger.none_do")))
         return

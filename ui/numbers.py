@@ -77,6 +77,5 @@ def span(started: str, ended: str | None, lang: str) -> str:
     """Time between two stored moments, in seconds or minutes and seconds."""
     end = datetime.fromisoformat(ended) if ended else datetime.now(tz=targets.LOCAL)
     minutes, seconds = divmod(max(int((end - datetime.fromisoformat(started)).total_seconds()), 0), 60)
-    if lang == "zh":
-        return f"{minutes} 分 {seconds} 秒" if minutes else f"{seconds} 秒"
-    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    minute, second = ("分", "秒") if lang == "zh" else ("min", "s")
+    return f"{minutes} {minute} {seconds} {second}" if minutes else f"{seconds} {second}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
 import streamlit as st
 
 from tracking import targets
-from ui import maps, numbers, parts, safe
+from ui import first_run, maps, numbers, parts, safe
 
 MAP_HEIGHT = 540
 
@@ -19,10 +19,21 @@ def page(ctx: parts.Context) -> None:
     t = ctx.t
     parts.title(t, "overview")
     metas = parts.plan_metas(ctx.home)
+    guided = first_run.shown(ctx, metas)
+    if guided:
+        first_run.show(ctx, metas)
+    if metas:
+        _made(ctx, metas)
+    else:
+        _nothing_yet(ctx, guided)
+    if not guided:
+        first_run.call(ctx)
+
+
+def _made(ctx: parts.Context, metas: Sequence[Mapping[str, Any]]) -> None:
+    """Where there are plans: the day, the plan and the county, and what they come to."""
+    t = ctx.t
     units = ctx.programme.units
-    if not metas:
-        _nothing_yet(ctx)
-        return
     left, middle, right = st.columns([3, 2, 2])
     with middle:
         as_of = st.date_input(
@@ -125,15 +136,23 @@ def _map(ctx: parts.Context, meta: Mapping[str, Any], county: str) -> None:
     st.iframe(url, height=MAP_HEIGHT, alt=ctx.t("overview.map"))
 
 
-def _nothing_yet(ctx: parts.Context) -> None:
-    """What to do first, where there is no plan."""
+def _nothing_yet(ctx: parts.Context, guided: bool) -> None:
+    """Where there is no plan: what to do first, unless the guide says it, and the targets."""
     t = ctx.t
-    with st.container(border=True):
-        st.html(f'<div class="cg-empty"><b>{t("overview.empty")}</b><p>{t("overview.empty_note")}</p></div>')
-        parts.steps([(t(f"overview.step{i}"), t(f"overview.step{i}_note")) for i in (1, 2, 3)])
-        plans = ctx.desk.somewhere("plan")
-        if plans and st.button(t("overview.go_parcels"), type="primary", key="go_parcels"):
-            st.switch_page("parcels.py")
+    if not guided:
+        with st.container(border=True):
+            st.html(
+                f'<div class="cg-empty"><b>{safe.text(t("overview.empty"))}</b>'
+                f"<p>{safe.text(t('overview.empty_note'))}</p></div>"
+            )
+            parts.steps([(t(f"overview.step{i}"), t(f"overview.step{i}_note")) for i in (1, 2, 3)])
+            if not ctx.desk.somewhere("plan"):
+                st.caption(t("overview.no_right"))
+            elif ctx.desk.checked():
+                if st.button(t("overview.go_plan"), type="primary", key="go_plan"):
+                    st.switch_page("plan.py")
+            elif st.button(t("overview.go_parcels"), type="primary", key="go_parcels"):
+                st.switch_page("parcels.py")
     parts.heading(t("overview.targets"))
     parts.target_table(ctx.programme.units, t)
     st.caption(t("overview.source", source=ctx.programme.source))

@@ -144,6 +144,33 @@ def choose(
     return value
 
 
+def tab(
+    name: str, label: str, options: Sequence[str], shown: Callable[[str], str], *, default: str | None = None
+) -> str:
+    """A row of choices, one of which is shown; the address keeps it (?name=…), the session from page to page."""
+    widget, kept = in_language(f"tab_{name}"), f"kept_{name}"
+    first = default or options[0]
+    known = st.session_state.get(kept, st.query_params.get(name))
+    st.session_state[widget] = known if known in options else first
+
+    def changed() -> None:
+        st.session_state[kept] = st.session_state[widget]
+
+    value = st.segmented_control(
+        label,
+        options,
+        format_func=shown,
+        key=widget,
+        required=True,
+        label_visibility="collapsed",
+        on_change=changed,
+    )
+    chosen = st.session_state[kept] = str(value or first)
+    if st.query_params.get(name, first) != chosen:
+        st.query_params[name] = chosen
+    return chosen
+
+
 def in_language(key: str) -> str:
     """A widget's key in the session's language: of one whose key stays, a browser keeps the old language's words."""
     return f"{key}_{st.session_state.get('lang', LANGUAGES[0])}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 
@@ -75,15 +75,7 @@ def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
     j = _joining(str(folder), meta["created"])
     _figures(ctx, j, meta)
     parts.heading(t("plan.map"), t("plan.map_note"))
-    view = st.segmented_control(
-        t("plan.view"),
-        VIEWS,
-        default="before_after",
-        format_func=lambda v: t(f"plan.view_{v}"),
-        key="view",
-        required=True,
-        label_visibility="collapsed",
-    )
+    view = cast(maps.View, parts.tab("show", t("plan.view"), VIEWS, lambda v: t(f"plan.view_{v}")))
     county = st.session_state.get("kept_county") or None
     url = maps.plan_map_url(chosen, lang, view=view, county=county, close=True)
     st.iframe(url, height=MAP_HEIGHT, alt=t("plan.map"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
 from planning.effort import Effort
@@ -53,18 +56,29 @@ def show(ctx: parts.Context) -> None:
         defaults = ctx.programme.parameters.as_values()
         overrides = {name: value for name, value in values.items() if value != defaults[name]}
         ctx.programme.parameters.with_values(**overrides)
-        request = {
-            "name": checked[data]["name"],
-            "parcels": data,
-            "programme": ctx.programme.id,
-            "overrides": overrides,
-            "seed": int(seed),
-            "effort": str(effort or Effort.normal),
-            "shifted": settings.current().shifted,
-        }
         st.session_state.pop("plan_wanted", None)
-        progress.start(ctx, "plan", request)
-        st.rerun()
+        begin(ctx, checked[data], overrides, int(seed), effort or Effort.normal)
+
+
+def begin(
+    ctx: parts.Context,
+    manifest: Mapping[str, Any],
+    overrides: Mapping[str, float | bool],
+    seed: int,
+    effort: Effort,
+) -> None:
+    """Begin to plan checked parcels, by what differs from the programme's own parameters, and show it."""
+    request = {
+        "name": manifest["name"],
+        "parcels": manifest["id"],
+        "programme": ctx.programme.id,
+        "overrides": dict(overrides),
+        "seed": seed,
+        "effort": str(effort),
+        "shifted": settings.current().shifted,
+    }
+    progress.start(ctx, "plan", request)
+    st.rerun()
 
 
 def _parameters(ctx: parts.Context) -> dict[str, float | bool]:

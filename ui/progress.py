@@ -11,6 +11,7 @@ from tracking import jobs
 from ui import numbers, parts, safe
 
 STAGES = {
+    "demo": ("districts", "parcels", "barriers"),
     "check": ("read", "check", "import"),
     "plan": ("read", "check", "import", "neighbours", "levels", "blocks", "outlines", "sites", "write"),
     "draft": ("draft",),
@@ -44,7 +45,8 @@ def panel(ctx: parts.Context, kind: str) -> bool:
     if job.state == "done":
         del st.session_state[key]
         st.session_state[f"done_{kind}"] = job_id
-        parts.select(RESULT[kind], Path(job.result or "").name)
+        if kind in RESULT:
+            parts.select(RESULT[kind], Path(job.result or "").name)
     else:
         _ended_badly(ctx, kind, job)
     return False

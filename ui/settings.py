@@ -243,9 +243,10 @@ def _wrong(error: ValidationError, prefix: str) -> ChigaiError:
     first = error.errors()[0]
     name = f"{prefix}{first['loc'][0]}".upper() if first["loc"] else f"{prefix}…"
     missing = first["type"] == "missing"
+    cure_zh, cure_en = _CURE.get(name, ("请改正该环境变量。", "correct this environment variable."))
     return ChigaiError(
         f"没有设置 {name}。" if missing else f"设置 {name} 不正确。",
         f"{name} is not set." if missing else f"The setting {name} is wrong.",
-        do_zh=_CURE.get(name, ("请改正该环境变量。", ""))[0],
-        do_en=_CURE.get(name, ("", "correct this environment variable."))[1],
+        do_zh=cure_zh,
+        do_en=cure_en,
     )

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ui import text_edit, text_export, text_field, text_ledger, text_people, text_plan, text_targets
+from ui import (
+    text_edit,
+    text_export,
+    text_field,
+    text_guide,
+    text_ledger,
+    text_people,
+    text_plan,
+    text_targets,
+)
 
 LANGUAGES = ("zh", "en")
 
@@ -65,6 +74,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "overview.step2_note": ("按参数把相邻小池合并成大池，算出土方和费用。", "Join neighbouring paddies by your parameters; earthwork and cost come with it."),
     "overview.step3": ("对照任务", "Hold it against the target"),
     "overview.step3_note": ("回到这里，看各县（市、区）离任务还有多远。", "Come back here: how far is each county from its target?"),
+    "overview.go_plan": ("去做方案", "Make a plan"),
+    "overview.no_right": ("您可以查看；做方案要由有规划权限的同事来做，做好后在这里看到。", "You may look; plans are made by colleagues with that right, and appear here."),
     "overview.go_parcels": ("去检查地块", "Check parcels"),
 
     # 县表
@@ -90,6 +101,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "state.no_data": ("方案中没有数据", "no data in the plan"),
 
     # 任务进度
+    "job.demo": ("演示区生成", "Making the demo region"),
     "job.check": ("数据检查", "The check"),
     "job.plan": ("方案计算", "The plan"),
     "job.queued": ("{what}排队中", "{what} is waiting its turn"),
@@ -102,6 +114,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     "job.stopping": ("正在停止…", "Stopping…"),
     "job.outlives": ("可以离开或关闭本页，计算会继续，回来仍能看到。", "You may leave or close this page: the work goes on, and is here when you come back."),
     "job.number": ("任务编号 {number}", "Job {number}"),
+    "stage.districts": ("分灌区", "districts"),
+    "stage.parcels": ("画地块", "paddies"),
+    "stage.barriers": ("画渠路和高程", "canals, roads and levels"),
     "stage.read": ("读取", "read"),
     "stage.check": ("检查", "check"),
     "stage.import": ("存入", "store"),
@@ -311,7 +326,7 @@ TEXTS: dict[str, tuple[str, str]] = {
 }
 # fmt: on
 TEXTS |= text_targets.TEXTS
-TEXTS |= text_people.TEXTS
+TEXTS |= text_people.TEXTS | text_guide.TEXTS
 TEXTS |= text_edit.TEXTS | text_field.TEXTS | text_ledger.TEXTS | text_plan.TEXTS | text_export.TEXTS
 
 

@@ -10,6 +10,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "field.question": ("今天做了什么？", "What did we do today?"),
     "field.plan": ("方案", "Plan"),
     "field.no_plan": ("还没有可以上报的方案", "There is no plan to report on yet"),
+    "field.go_plan": ("去做方案", "Make a plan"),
     "field.no_plan_make": ("还没有做好的方案。先到“方案”页做一个，再回到这里登记。", "No plan was made yet: make one on the page Plan, then register it here."),
     "field.no_plan_yours": ("登记一个做好的方案，批准后施工队就能上报。", "Register a plan that was made; once it is approved the teams report on it."),
     "follow.which": ("登记哪个方案", "Which plan to register"),

@@ -114,6 +114,57 @@ def test_an_address_that_names_a_block_or_a_place_opens_there(
     visit.close()
 
 
+def test_what_is_seen_is_in_the_address_and_a_new_load_shows_the_same(
+    browser: Any, address: str, blocks: gpd.GeoDataFrame
+) -> None:
+    visit = opened(browser, address)
+    visit.click_on("blocks")
+    visit.until("location.hash.includes('block=') && location.hash.includes('at=')")
+    seen = "[chigai.views[0].map.getCenter().lat, chigai.views[0].map.getCenter().lng, chigai.views[0].map.getZoom()]"
+    marked = "[...chigai.views[0].painted.marks.get('card').numbers]"
+    before, card = visit.page.evaluate(seen), visit.page.evaluate(marked)
+    link = visit.page.url
+    visit.page.evaluate("void chigai.views[0].map.closePopup()")
+    visit.until("!location.hash.includes('block=') && location.hash.includes('at=')")
+    visit.close()
+    # another browser, which remembers nothing
+    again = Visit(browser, address, link.removeprefix(address))
+    again.page.wait_for_selector(".cg-card")
+    assert again.page.evaluate(seen) == pytest.approx(before, abs=1e-4)
+    assert again.page.evaluate(marked) == card and len(card) == 1
+    again.close()
+
+
+def test_a_map_inside_a_page_writes_what_is_seen_into_that_pages_address(browser: Any, address: str) -> None:
+    context = browser.new_context(viewport={"width": 900, "height": 600})
+    page = context.new_page()
+
+    def opened_at(hash: str) -> Any:
+        page.goto(f"{address}/around{hash}")
+        frame = page.wait_for_selector("iframe").content_frame()
+        for _ in range(200):
+            if frame.evaluate("document.querySelector('.folium-map')?.dataset.state === 'ready'"):
+                return frame
+            page.wait_for_timeout(50)
+        raise AssertionError("the map was never ready")
+
+    frame = opened_at("")
+    assert page.evaluate("location.hash") == ""
+    frame.evaluate("void chigai.views[0].map.setView([45.767, 132.3905], 14, {animate: false})")
+    page.wait_for_function("location.hash === '#at=45.76700,132.39050,14'")
+    page.goto("about:blank")
+    frame = opened_at("#at=45.75,132.4,15")
+    assert frame.evaluate("chigai.views[0].map.getZoom()") == 15
+    assert frame.evaluate("chigai.views[0].map.getCenter().lat") == pytest.approx(45.75, abs=1e-4)
+    page.evaluate("location.hash = '#at=45.7,132.3,13'")
+    for _ in range(100):
+        if frame.evaluate("chigai.views[0].map.getZoom()") == 13:
+            break
+        page.wait_for_timeout(50)
+    assert frame.evaluate("chigai.views[0].map.getZoom()") == 13
+    context.close()
+
+
 def test_where_i_am_is_shown_and_a_refusal_is_said(browser: Any, address: str) -> None:
     visit = Visit(browser, address, maps.plan_map_url("probe"))
     visit.page.locator(".cg-tool-locate").click()

@@ -143,7 +143,7 @@ def test_a_planner_uploads_checks_plans_and_sees_the_blocks_with_no_other_host_a
     page.on("pageerror", lambda e: failures.append(str(e)))
 
     page.goto(address)
-    page.get_by_text("还没有方案").wait_for()
+    page.get_by_text("第一次用：跟着演示区走一遍").wait_for()
     page.get_by_role("button", name="去检查地块").click()
     page.get_by_text("我的数据可靠吗？").wait_for()
 

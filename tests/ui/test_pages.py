@@ -79,7 +79,7 @@ def test_chinese_comes_first_and_english_by_the_switch_or_the_address(home: Path
 def test_without_a_plan_the_overview_says_what_to_do_and_shows_the_targets(home: Path) -> None:
     at = opened()
     said = words(at)
-    assert "还没有方案" in said
+    assert "跟着演示区走一遍" in said
     assert "129,100–159,100" in said
     at.button(key="go_parcels").click().run()
     assert "我的数据可靠吗" in words(sound(at))
@@ -272,7 +272,8 @@ def test_a_job_that_failed_says_why_in_the_pages_language(kind: str, lang: str, 
     at.query_params["lang"] = lang
     at.session_state[f"job_{kind}"] = folder.name
     at.run()
-    at.switch_page({"check": "parcels.py", "draft": "edit.py"}.get(kind, "plan.py")).run()
+    where = {"check": "parcels.py", "demo": "overview.py", "draft": "edit.py"}
+    at.switch_page(where.get(kind, "plan.py")).run()
     assert ("坏了" if lang == "zh" else "it is broken") in words(sound(at))
 
 

@@ -24,6 +24,7 @@ PAGES = (
     "field_block",
     "field_form",
     "field_parts",
+    "first_run",
     "follow",
     "frontier_chart",
     "ledger",

@@ -148,6 +148,7 @@
       map.on("popupclose", () => {
         this.unmark();
         if (this.painted) this.painted.mark("card", null, []);
+        window.chigaiAddress.card(null);
       });
       this.zoomed();
     }
@@ -204,6 +205,7 @@
       this.map.closePopup();
       if (this.sheet) this.sheet.remove();
       this.sheet = null;
+      window.chigaiAddress.card(null);
     }
 
     addFootprint() {
@@ -341,9 +343,9 @@
       node.title = T.layers;
       node.setAttribute("aria-label", T.layers);
     });
-    place.start(views);
+    const came = place.start(views);
     if (cfg.grid) {
-      window.chigaiPlan.start(views);
+      window.chigaiPlan.start(views, came);
       window.chigaiHooks.start(views, cfg);
     }
     if (cfg.kind === "work") window.chigaiTime.start(views, cfg);

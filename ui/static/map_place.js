@@ -5,6 +5,7 @@
   const CLOSE = 16; // parcels and blocks are told apart
   const HINT_MS = 1800;
   const { el, button } = window.chigaiLook;
+  const address = window.chigaiAddress;
   let cfg, T;
   let views = [];
   /* What the page around the map asked for last: another wish of it, and only that, moves the map again. */
@@ -24,6 +25,8 @@
     views[0].map.fitBounds(boxOf(cfg.box), { padding: [12, 12], maxZoom: 17, animate: false });
   }
 
+  const to = ([lat, lng, zoom]) => views[0].map.setView([lat, lng], zoom, { animate: false });
+
   /* To a county, or to everything; a map that opened close goes close in the county too. */
   function go(code) {
     const close = new URLSearchParams(asked).has("close");
@@ -41,11 +44,13 @@
       view.unpop();
       if (view.select) view.select.value = place ? place.code : close ? cfg.close_in : "";
     }
-    const [lat, lng, zoom] = (wishes().get("at") || "").split(",").map(Number);
-    if ([lat, lng, zoom].every(Number.isFinite)) views[0].map.setView([lat, lng], zoom, { animate: false });
-    else if (close) views[0].map.setView(close, CLOSE, { animate: false });
-    else if (place) views[0].map.fitBounds(boxOf(place.box), { padding: [12, 12], maxZoom: 17, animate: false });
-    else whole();
+    const { at } = address.read(location.hash);
+    address.quietly(() => {
+      if (at) to(at);
+      else if (close) views[0].map.setView(close, CLOSE, { animate: false });
+      else if (place) views[0].map.fitBounds(boxOf(place.box), { padding: [12, 12], maxZoom: 17, animate: false });
+      else whole();
+    });
     wayBack();
   }
 
@@ -141,6 +146,7 @@
 
   function start(given) {
     views = given;
+    const came = address.came();
     asked = location.hash.slice(1);
     follow();
     const before = kept();
@@ -150,14 +156,21 @@
       if (views[0].select) views[0].select.value = place ? place.code : "";
       views[0].map.setView(before.at, before.zoom, { animate: false });
     }
+    if (came.at) to(came.at);
+    if (came.at || before) address.saw(views[0].map);
     wayBack();
     views[0].map.on("moveend", keep);
+    address.start(views[0].map, (wish) => {
+      if (wish.at) to(wish.at);
+      if (wish.block && cfg.grid) window.chigaiPlan.block(views, wish);
+    });
     window.addEventListener("hashchange", () => {
       const before = where(asked);
       asked = location.hash.slice(1);
       if (where(asked) !== before) follow();
     });
     tame();
+    return came;
   }
 
   window.chigaiPlace = { bar, go, setUp, start };

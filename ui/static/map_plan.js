@@ -219,6 +219,7 @@
       } else node = cards.parcel(told, { changed, block: (n) => this.clicked(place, { layer: "blocks", number: n }) });
       view.popup(place, node);
       this.mark("card", layer, [told.row]);
+      window.chigaiAddress.card(layer === "blocks" ? told.block_id : null);
     }
 
     /* To a block or parcel, with its card. */
@@ -344,7 +345,8 @@
     for (const view of views) view.report();
   }
 
-  function start(views) {
+  /* came: what the address of the page around the map asks for. */
+  function start(views, came) {
     colour.onChange(() => {
       for (const view of views) {
         view.painted.repaint();
@@ -353,17 +355,20 @@
       }
     });
     follow(views);
-    block(views);
-    window.addEventListener("hashchange", () => block(views));
+    const asked = () => window.chigaiAddress.read(location.hash);
+    block(views, came.block ? came : asked());
+    window.addEventListener("hashchange", () => block(views, asked()));
   }
 
-  /* #block=ID in the address: there, with its card. */
-  async function block(views) {
-    const id = new URLSearchParams(location.hash.slice(1)).get("block");
+  /* A block that the address names: its card, there, or where the address says that the map looks. */
+  async function block(views, { at, block: id }) {
     if (!id) return;
     const view = views[views.length - 1];
     try {
-      view.painted.go("blocks", await cards.factsOf(id));
+      const told = await cards.factsOf(id);
+      const [west, south, east, north] = told.box;
+      if (at) view.painted.open(L.latLng((south + north) / 2, (west + east) / 2), "blocks", told);
+      else await view.painted.go("blocks", told);
     } catch {
       view.tell(T.find_none);
     }
@@ -374,5 +379,5 @@
     T = cfg.text;
   }
 
-  window.chigaiPlan = { setUp, start, Painted };
+  window.chigaiPlan = { setUp, start, block, Painted };
 })();
