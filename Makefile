@@ -26,10 +26,8 @@ endef
 app: setup $(PLAN)/plan.json
 	@$(BIN)/chigai app --port $(PORT)
 
-# tests of the browser by themselves: two at once would wait for each other's pages
 test: setup lint
-	@$(BIN)/python -m pytest -n auto --dist loadfile --ignore tests/e2e
-	@$(BIN)/python -m pytest tests/e2e
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: setup
 	@$(BIN)/ruff check .
