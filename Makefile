@@ -27,7 +27,7 @@ app: setup $(PLAN)/plan.json
 	@$(BIN)/chigai app --port $(PORT)
 
 test: setup lint
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -47,7 +47,7 @@ REASONS: dict[str, Look] = {
     "left_over": Look(
         "#009E73", "plain", "", "余下：邻池另有更优组合", "left over: neighbours serve better elsewhere"
     ),
-    "taken_out": Look("#4B5D67", "plain", "", "规划人员移出", "taken out by the planner"),
+    "taken_out": Look("#4B0082", "plain", "", "规划人员移出", "taken out by the planner"),
 }
 """Why a parcel lies in no block that meets the minimum."""
 
