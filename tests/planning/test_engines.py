@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -159,7 +158,8 @@ def test_so_many_processes_as_there_is_work_and_the_rest_of_the_machine_in_threa
     assert kinds == {(None, 1): (1, 8), (1, 9): (1, 8), (4, 9): (4, 2), (4, 2): (2, 4)}
 
 
-def test_a_scheduler_that_is_not_there_is_said_in_words(tmp_path: Path) -> None:
+def test_a_scheduler_that_is_not_there_is_said_in_words(monkeypatch) -> None:
+    monkeypatch.setattr(engines, "CONNECT_S", 1.0)
     with pytest.raises(ChigaiError) as refused, engines.engine(None, "tcp://127.0.0.1:9", 3):
         pass
     assert "tcp://127.0.0.1:9" in refused.value.text("zh")

@@ -11,7 +11,7 @@
   const yuan = (value) => `${number(value, 0)} ${say("u_yuan")}`;
   const base = `/chigai/draft/${encodeURIComponent(draft)}/`;
   const lang = () => (document.documentElement.lang === "en" ? "en" : "zh");
-  const STATES = { meets: "#0072B2", below: "#E69F00", loose: "#ffffff", out: "#4B5D67" };
+  const STATES = { meets: "#0072B2", below: "#E69F00", loose: "#ffffff", out: "#4B0082" };
   const CHOSEN = { color: "#D55E00", weight: 4, fillColor: "#D55E00", fillOpacity: 0.25 };
   const WOULD = { color: "#882255", weight: 4, dashArray: "7 5", fillColor: "#882255", fillOpacity: 0.2 };
   const DRAWN = { color: "#D55E00", weight: 2, dashArray: "4 4", fillOpacity: 0.08, interactive: false };
