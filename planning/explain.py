@@ -123,12 +123,13 @@ def _rules(meta: Mapping[str, Any]) -> Rules:
     return Rules(
         values["max_mu"] * MU_M2,
         values["max_step_m"] if earthwork else np.inf,
-        _prices(meta),
+        prices_of(meta),
         values.get("area_worth_yuan_per_mu", AREA_YUAN_PER_MU) / MU_M2,
     )
 
 
-def _prices(meta: Mapping[str, Any]) -> Prices:
+def prices_of(meta: Mapping[str, Any]) -> Prices:
+    """The prices that a plan was made by."""
     values = meta["parameters"]
     return Prices(
         values["earthwork_yuan_per_m3"] if meta.get("earthwork", True) else 0.0,
@@ -164,7 +165,7 @@ def _tidy(value: float) -> float:
 def _facts(folder: Path, meta: Mapping[str, Any], block: Any, here: _Place) -> dict[str, Any]:
     """What the block is, what is moved in it, and what that costs."""
     own = here.parcels[here.parcels.block_id == block.block_id]
-    prices = _prices(meta)
+    prices = prices_of(meta)
     alone = {
         "earthwork": prices._replace(ridge_yuan_per_m=0, shape_yuan_per_mu=0, operator_yuan=0),
         "shape": prices._replace(ridge_yuan_per_m=0, earthwork_yuan_per_m3=0, operator_yuan=0),

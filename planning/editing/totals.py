@@ -5,22 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from planning.cost import Prices
+from planning.explain import prices_of
 from planning.tally import Tally, added, with_change
 
 Changes = Mapping[int, Mapping[str, Tally]]
 """By field unit and county: what the sums are more than in the plan (`effect.change_of`)."""
-
-
-def prices_of(meta: Mapping[str, Any]) -> Prices:
-    """The prices that a plan was made by."""
-    values = meta["parameters"]
-    return Prices(
-        values["earthwork_yuan_per_m3"] if meta.get("earthwork", True) else 0.0,
-        values["ridge_yuan_per_m"],
-        values["shape_yuan_per_mu"],
-        values["operator_yuan"],
-    )
 
 
 def by_county(changes: Changes) -> dict[str, Tally]:
