@@ -18,7 +18,12 @@ from planning.walk import AREA, BOX, HIGHEST, LOWEST, OUTSIDE, PROFIT, RIDGE, SA
 
 @lean
 def blocked_by_others(u, w, d):
-    """Ground of parcels that cannot come in, inside the rectangle of the group at depth d, m²: some of it."""
+    """Ground of parcels that cannot come in, inside the rectangle of the group at depth d, m²: some of it.
+
+    Neighbours of the group that are stamped as seen may come in.
+    """
+    if d == 0:
+        return 0.0
     stamp = w.stamp[0]
     u0, v0, u1, v1 = w.figure[d, BOX], w.figure[d, BOX + 1], w.figure[d, BOX + 2], w.figure[d, BOX + 3]
     ground = 0.0
@@ -59,32 +64,29 @@ def part_of_more(u, w, d, rule):
     for i in range(d + 1):
         w.seen[w.group[i]] = w.stamp[0]
     whole = w.figure[d, AREA] + w.figure[d, RIDGE]
+    blocked = blocked_by_others(u, w, d)
     return (
         prices.ridge_yuan_per_m * (w.figure[d, SAVED] + w.figure[d, OUTSIDE] / 2)
         - prices.earthwork_yuan_per_m3 * least_cut(u, w, d)
         - prices.operator_yuan * max(w.operators[d, 1] - 1, 0)
-        - prices.shape_yuan_per_mu / MU_M2 * _least_crooked(u, w, d, whole, rule.maximum)
+        - prices.shape_yuan_per_mu / MU_M2 * _least_crooked(blocked, whole, rule.maximum, w.overlap[0])
     )
 
 
 @lean
-def _least_crooked(u, w, d, least, most):
-    """Least of area × (1 − rectangularity), m², of a block of `least` to `most` m² that holds the group at depth d.
-
-    Parcels stamped as seen may be in the block; the others take what is theirs in the group's box.
-    """
-    blocked = blocked_by_others(u, w, d) if d > 0 else 0.0
+def _least_crooked(blocked, least, most, overlap):
+    """Least of area × (1 − rectangularity), m², of a block of `least` to `most` m² with `blocked` m² in its box."""
     if blocked == 0.0:
         return 0.0
     # between the two it is no less than at the worse end
-    return min(_crooked(least, blocked, w.overlap[0]), _crooked(most, blocked, w.overlap[0]))
+    return min(_crooked(least, blocked, overlap), _crooked(most, blocked, overlap))
 
 
 @lean
-def at_most(r, u, outside, w, d, rule):
+def at_most(r, u, outside, w, d, rule, enough):
     """Most that a block with the group at depth d and more can be worth beyond its shares, yuan.
 
-    Members come after parcel r; `w.base` has what each parcel brings by itself.
+    Some of what it can be worth once that is more than `enough`: the rest is not looked at. Members come after parcel r; `w.base` has what each parcel brings by itself.
     """
     prices = rule.prices
     f = w.figure
@@ -112,6 +114,8 @@ def at_most(r, u, outside, w, d, rule):
         - prices.operator_yuan * max(w.operators[d, 1] - 1, 0)
         - prices.earthwork_yuan_per_m3 * least_cut(u, w, d)
     )
+    shape = prices.shape_yuan_per_mu / MU_M2
+    blocked = -1.0
     most = -np.inf
     gain = 0.0
     best = -np.inf
@@ -142,10 +146,18 @@ def at_most(r, u, outside, w, d, rule):
             run += gain if gain > 0.0 else best
             if (area >= rule.minimum or far > 0.0) and run > most:
                 most = run
+                if most > enough:
+                    if blocked < 0.0:
+                        blocked = blocked_by_others(u, w, d)
+                    sure = most - shape * _least_crooked(blocked, whole, rule.maximum, w.overlap[0])
+                    if sure > enough:
+                        return sure
             gain = 0.0
             best = -np.inf
             layer = m
     if most > -np.inf:
         largest = rule.maximum if far > 0.0 else min(rule.maximum, area)
-        most -= prices.shape_yuan_per_mu / MU_M2 * _least_crooked(u, w, d, whole, largest)
+        if blocked < 0.0:
+            blocked = blocked_by_others(u, w, d)
+        most -= shape * _least_crooked(blocked, whole, largest, w.overlap[0])
     return most
