@@ -13,7 +13,19 @@ import numpy as np
 
 from geo.compiled import lean
 from geo.schemas import MU_M2
-from planning.walk import AREA, BOX, HIGHEST, LOWEST, OUTSIDE, PROFIT, RIDGE, SAVED, least_cut
+from planning.walk import (
+    AREA,
+    BANDS,
+    BOX,
+    HIGHEST,
+    LOWEST,
+    OUTSIDE,
+    PROFIT,
+    RIDGE,
+    SAVED,
+    least_cut,
+    median_of,
+)
 
 
 @lean
@@ -108,17 +120,27 @@ def at_most(r, u, outside, w, d, rule, enough):
         return -np.inf
     area = whole
     far = f[d, OUTSIDE]
-    run = (
+    fixed = (
         f[d, PROFIT]
         + prices.ridge_yuan_per_m * (f[d, SAVED] + far / 2)
         - prices.operator_yuan * max(w.operators[d, 1] - 1, 0)
-        - prices.earthwork_yuan_per_m3 * least_cut(u, w, d)
     )
+    earth = prices.earthwork_yuan_per_m3 / 2
+    run, gain, best = w.band[0], w.band[1], w.band[2]
+    median = median_of(u, w, d)
+    for b in range(BANDS):
+        gain[b], best[b] = 0.0, -np.inf
+        if w.edge[b + 1] < low or w.edge[b] > high:
+            run[b] = -np.inf
+        elif median < w.edge[b]:
+            run[b] = fixed - earth * w.way[d, b]
+        elif median > w.edge[b + 1]:
+            run[b] = fixed - earth * w.way[d, b + 1]
+        else:
+            run[b] = fixed - 2.0 * earth * least_cut(u, w, d)
     shape = prices.shape_yuan_per_mu / MU_M2
     blocked = -1.0
     most = -np.inf
-    gain = 0.0
-    best = -np.inf
     layer = m
     k = 0
     while k < m:
@@ -140,20 +162,27 @@ def at_most(r, u, outside, w, d, rule, enough):
             g += prices.ridge_yuan_per_m * u.facing[e] * (1.0 if w.inside[p] else 0.5)
         if w.who[q] >= 0 and w.here[q] and w.taken[w.who[q]] == 0:
             g -= prices.operator_yuan / w.owned[w.who[q]]
-        gain += max(g, 0.0)
-        best = max(best, g)
+        z = u.z[q]
+        pay = earth * u.area[q]
+        for b in range(BANDS):
+            way = w.edge[b] - z if w.edge[b] > z else z - w.edge[b + 1]
+            v = g - pay * way if way > 0.0 else g
+            best[b] = v if v > best[b] else best[b]
+            gain[b] += v if v > 0.0 else 0.0
         if k == layer:
-            run += gain if gain > 0.0 else best
-            if (area >= rule.minimum or far > 0.0) and run > most:
-                most = run
+            top = -np.inf
+            for b in range(BANDS):
+                run[b] += gain[b] if gain[b] > 0.0 else best[b]
+                top = run[b] if run[b] > top else top
+                gain[b], best[b] = 0.0, -np.inf
+            if (area >= rule.minimum or far > 0.0) and top > most:
+                most = top
                 if most > enough:
                     if blocked < 0.0:
                         blocked = blocked_by_others(u, w, d)
                     sure = most - shape * _least_crooked(blocked, whole, rule.maximum, w.overlap[0])
                     if sure > enough:
                         return sure
-            gain = 0.0
-            best = -np.inf
             layer = m
     if most > -np.inf:
         largest = rule.maximum if far > 0.0 else min(rule.maximum, area)

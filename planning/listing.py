@@ -8,16 +8,29 @@ from __future__ import annotations
 
 import numpy as np
 
-from geo.compiled import kernel, lean
+from geo.compiled import inlined, kernel, lean
 from planning.ceiling import at_most, part_of_more
 from planning.columns import enlarged, no_columns
 from planning.cost import block_value
-from planning.walk import AREA, BOX, HIGHEST, LOWEST, MOMENT, OUTSIDE, PROFIT, RIDGE, SAVED, walk_of
+from planning.walk import (
+    AREA,
+    BOX,
+    HIGHEST,
+    LOWEST,
+    MOMENT,
+    OUTSIDE,
+    PROFIT,
+    RIDGE,
+    SAVED,
+    add_ways,
+    set_bands,
+    walk_of,
+)
 
 BROKEN_OFF, LIMITED, WHOLE, FULL = 0, 1, 2, 3
 
 
-@lean
+@inlined
 def _earned(u, w, d, rule, least):
     """What the group at depth d saves less what it costs, yuan; something no more than `least` where it is no more."""
     f = w.figure
@@ -89,6 +102,9 @@ def groups_below(r, u, outside, rule, limit, worth, y, keep, climb, most, c, w):
     if w.who[r] >= 0:
         w.taken[w.who[r]] = 1
     w.operators[0, 1] = w.operators[0, 0] if w.here[r] else 0
+    if bounded:
+        set_bands(w, u.z[r], step)
+        add_ways(u, w, 0, r)
     k = 0
     for e in range(u.ptr[r], u.ptr[r + 1]):
         q = u.nbr[e]
@@ -199,6 +215,7 @@ def groups_below(r, u, outside, rule, limit, worth, y, keep, climb, most, c, w):
         f[d, OUTSIDE] = f[d - 1, OUTSIDE] + outside[q]
         if bounded:
             f[d, PROFIT] = f[d - 1, PROFIT] + worth * u.area[q] - y[q]
+            add_ways(u, w, d, q)
         fresh = True
     w.mark[r] = False
     w.inside[r] = False
