@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 # what the environment is made from names its stamp: unchanged files, no second set-up
 KEY := $(shell cat requirements.lock pyproject.toml | cksum | tr ' ' '-')
 STAMP := $(VENV)/.set-up-$(KEY)
+WARM := $(VENV)/.compiled-$(KEY)
 # the same folder as the code takes by itself
 KEPT := $(or $(CHIGAI_HOME),var)
 DEMO := $(KEPT)/demo
@@ -26,15 +27,16 @@ endef
 app: setup $(PLAN)/plan.json
 	@$(BIN)/chigai app --port $(PORT)
 
-test: setup lint
+test: $(STAMP)
+	@$(MAKE) --no-print-directory -j2 setup lint
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-lint: setup
+lint: $(STAMP)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --ignore-missing-imports app.py cli.py commands geo planning tracking ui
 
-setup: $(STAMP)
+setup: $(STAMP) $(WARM)
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -47,8 +49,13 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "安装依赖，几分钟…… Installing what chigai needs, some minutes …"
 	@$(BIN)/pip install --quiet --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
-	@$(warm)
 	@rm -f $(VENV)/.set-up-*
+	@touch $@
+
+# the compiler works on one core: lint takes the other meanwhile
+$(WARM): $(STAMP)
+	@$(warm)
+	@rm -f $(VENV)/.compiled-*
 	@touch $@
 
 # dem.tif is put in place after parcels.gpkg and barriers.gpkg
