@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from tracking import targets
+from tracking import ledger_jobs, targets
 from tracking.rules import KINDS
-from ui import field_parts, ledger_conflicts, ledger_proof, numbers, parts, safe
+from ui import field_parts, ledger_conflicts, ledger_proof, numbers, parts, progress, ready, safe
 from ui.field_parts import Visit
 from ui.pages import PAGES
 from ui.parts import Column
@@ -23,6 +23,8 @@ STYLES = Path(__file__).with_name("static") / "field.css"
 VIEWS = ("records", "conflicts", "chain")
 AT_ONCE = 50
 """Reports that are listed before one asks for more."""
+AT_A_TIME = 20_000
+"""Reports that are written to a file while one waits."""
 
 
 def page(context: parts.Context) -> None:
@@ -32,13 +34,13 @@ def page(context: parts.Context) -> None:
     parts.title(ctx.t, "ledger")
     view = _view(ctx)
     if view == "chain":
-        ledger_proof.show(ctx)
+        ledger_proof.show(context)
         return
     plan_id = _plan(ctx)
     if view == "conflicts":
         ledger_conflicts.show(ctx, plan_id)
     else:
-        _records(ctx, plan_id)
+        _records(ctx, context, plan_id)
 
 
 def _view(ctx: Visit) -> str:
@@ -57,7 +59,7 @@ def _plan(ctx: Visit) -> str | None:
     return parts.choose("followed", t("ledger.plan"), options, shown) or None
 
 
-def _records(ctx: Visit, plan_id: str | None) -> None:
+def _records(ctx: Visit, context: parts.Context, plan_id: str | None) -> None:
     """The reports that fit the filter; of one block, everything about it."""
     t, desk = ctx.t, ctx.desk
     filters = _filters(ctx, plan_id)
@@ -80,7 +82,7 @@ def _records(ctx: Visit, plan_id: str | None) -> None:
     if more and st.button(t("ledger.more", n=AT_ONCE), key="ledger_more"):
         st.session_state["ledger_most"] = most + AT_ONCE
         st.rerun()
-    _take(ctx, filters)
+    _take(context, filters, more and desk.head().seq > AT_A_TIME)
 
 
 def _filters(ctx: Visit, plan_id: str | None) -> dict[str, Any]:
@@ -270,23 +272,40 @@ def _block(ctx: Visit, frame: pd.DataFrame, block_id: str) -> None:
             st.switch_page("field.py", query_params={"block": block_id})
 
 
-def _take(ctx: Visit, filters: Mapping[str, Any]) -> None:
-    """The same reports as a file; made, and put into the audit, when one asks for it."""
+def _take(ctx: parts.Context, filters: Mapping[str, Any], many: bool) -> None:
+    """The same reports as a file: made, and put into the audit, when one asks for it; where there are many, by a job."""
     t, desk = ctx.t, ctx.desk
     if not desk.somewhere("export"):
         return
     parts.heading(t("ledger.take"), t("ledger.take_note"))
+    running = progress.panel(ctx, "ledger")
+    done = progress.just_done(ctx, "ledger")
+    if done is not None:
+        took = numbers.span(done.started or done.created, done.ended, ctx.lang)
+        parts.notice("good", f"<b>{safe.text(t('export.done', took=took))}</b>")
     private = desk.somewhere("export_private") and st.checkbox(t("ledger.private"), key="with_private")
     left, right, _ = st.columns([1, 1, 2])
     for column, kind in ((left, "xlsx"), (right, "csv")):
+        if many:
+            if column.button(
+                t(f"ledger.prepare_{kind}"), key=f"prepare_{kind}", width="stretch", disabled=running
+            ):
+                with parts.refusals(t):
+                    job_id = ledger_jobs.prepare(desk, kind, bool(private), ctx.lang, filters)
+                    st.session_state["job_ledger"] = job_id
+                    st.rerun()
+            continue
         column.download_button(
             t(f"ledger.{kind}"),
             data=lambda kind=kind: desk.export_ledger(kind, private=private, lang=ctx.lang, **filters),  # type: ignore[misc]
-            file_name=f"chigai-{t('ledger.title')}-{targets.today():%Y%m%d}.{kind}",
+            file_name=ledger_jobs.file_name(kind, bool(private)),
             key=f"take_{kind}",
             width="stretch",
             on_click="ignore",
         )
+    if many:
+        st.caption(t("ledger.prepare_note"))
+    ready.show(desk, t, ledger_jobs.WHAT)
 
 
 if __name__ == "__main__":

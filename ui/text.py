@@ -113,6 +113,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "job.cancel": ("取消", "Cancel"),
     "job.stopping": ("正在停止…", "Stopping…"),
     "job.outlives": ("可以离开或关闭本页，计算会继续，回来仍能看到。", "You may leave or close this page: the work goes on, and is here when you come back."),
+    "job.closing": ("正在收尾，不能取消", "Finishing: no cancel now"),
     "job.number": ("任务编号 {number}", "Job {number}"),
     "stage.districts": ("分灌区", "districts"),
     "stage.parcels": ("画地块", "paddies"),
