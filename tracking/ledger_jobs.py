@@ -15,6 +15,8 @@ from tracking.states import LOCAL
 
 WHAT = "ledger"
 """What it goes by in the audit."""
+AT_A_TIME = 20_000
+"""Reports of a ledger that is written while one waits."""
 DAYS = ("since", "until")
 """Filters that are days."""
 

@@ -19,7 +19,7 @@ from tracking.store import Store
 
 
 @pytest.fixture
-def desk(followed: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def desk(followed: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: None) -> Desk:
     monkeypatch.setenv("CHIGAI_DATABASE_URL", followed.url.render_as_string(hide_password=False))
     events = [
         report("plan_approved", 0, "", "official"),

@@ -19,7 +19,9 @@ ASKER = Person("a", "王规划", "planner", frozenset({HULIN, MISHAN}))
 VIEWER = Person("v", "查看", "viewer", None)
 
 
-def put(home: Path, name: str, rights: list[str], by: str | None = None, counties: list[str] | None = None) -> Path:
+def put(
+    home: Path, name: str, rights: list[str], by: str | None = None, counties: list[str] | None = None
+) -> Path:
     made = prepared.room(home, name)
     (made / "a.xlsx").write_bytes(name.encode())
     return prepared.put(home, made, "plan one", "xlsx", rights, counties, by)
@@ -48,7 +50,9 @@ def test_a_personal_file_is_gone_after_a_day_and_a_public_one_stays(store: Store
     for folder in (place, tmp_path / "exports" / "j0"):
         path = folder / prepared.MANIFEST
         then = datetime.now(UTC) - timedelta(hours=24, seconds=1)
-        path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"created": then.isoformat()}), "utf-8")
+        path.write_text(
+            json.dumps(json.loads(path.read_text("utf-8")) | {"created": then.isoformat()}), "utf-8"
+        )
     assert seen(store, ASKER, tmp_path) == ["j0"] and not place.exists()
 
 

@@ -24,7 +24,7 @@ def silent(stage: str, fraction: float) -> None:
 
 
 @pytest.fixture
-def desk(followed: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def desk(followed: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: None) -> Desk:
     monkeypatch.setenv("CHIGAI_DATABASE_URL", followed.url.render_as_string(hide_password=False))
     ledger.append(followed, [report("plan_approved", 0, "", "official"), report("started", 1)])
     return Desk(followed, LOCAL, tmp_path)

@@ -172,7 +172,9 @@ def test_plans_stand_side_by_side_with_the_parcels_that_change_hands(desk: Desk,
     assert f"{gone} 个小池" in said and f"小池清单（{gone}）" in said
 
 
-def test_the_approved_plan_is_told_with_its_checksum_and_whether_it_holds(desk: Desk, house: Path) -> None:
+def test_the_approved_plan_is_told_with_its_checksum_and_whether_it_holds(
+    desk: Desk, house: Path, at_once: None
+) -> None:
     at = opened("plan", plan="P")
     assert at.button("approve_plan").disabled
     at.checkbox("sure_P").check().run()
@@ -180,7 +182,9 @@ def test_the_approved_plan_is_told_with_its_checksum_and_whether_it_holds(desk: 
     assert not at.exception
     sha = frozen.checksum(house / "plans" / "P")
     said = words(at)
-    assert sha in said and "文件与批准时完全一致" in said and "当前批准的方案" in said
+    assert (
+        "已批准，用时" in said and sha in said and "文件与批准时完全一致" in said and "当前批准的方案" in said
+    )
     assert variants.history(desk)[0].sha256 == sha
     assert not [b for b in at.button if b.key == "approve_plan"]
     path = house / "plans" / "P" / "plan.json"

@@ -262,7 +262,7 @@ def test_the_parameters_carry_unit_source_and_doubt_and_only_changes_are_sent(
 @pytest.mark.parametrize("lang", text.LANGUAGES)
 @pytest.mark.parametrize("kind", jobs.KINDS)
 def test_a_job_that_failed_says_why_in_the_pages_language(kind: str, lang: str, home: Path) -> None:
-    if kind in ("export", "tiles"):
+    if kind in ("export", "private", "approve", "tiles"):
         small_plan(home / "plans" / "one")
     # the tiles of a plan are told by their own name, whoever began the job
     name = tilesets.place(home, "one", False).name if kind == "tiles" else "x"
@@ -272,7 +272,9 @@ def test_a_job_that_failed_says_why_in_the_pages_language(kind: str, lang: str, 
     at.query_params["lang"] = lang
     at.session_state[f"job_{kind}"] = folder.name
     at.run()
-    where = {"check": "parcels.py", "demo": "overview.py", "draft": "edit.py"}
+    where = {"check": "parcels.py", "demo": "overview.py", "draft": "edit.py", "register": "field.py"}
+    where |= dict.fromkeys(("verify", "ledger"), "ledger.py")
+    at.query_params["view"] = "chain" if kind == "verify" else "records"
     at.switch_page(where.get(kind, "plan.py")).run()
     assert ("坏了" if lang == "zh" else "it is broken") in words(sound(at))
 
