@@ -61,7 +61,7 @@ def test_a_registering_that_failed_says_so_to_the_one_who_comes_back(
     folder = write_plan(plan_id="q", name="plans")
     (folder / "sites.parquet").write_bytes(b"no table")
     empty.open("field", LOCAL).button(key="follow").click().run()
-    for lang, said in (("zh", "方案登记没有完成"), ("en", "The plan's files are incomplete or damaged")):
+    for lang, said in (("zh", "方案登记没有完成"), ("en", "files are incomplete or damaged")):
         assert said in words(empty.open("field", LOCAL, lang=lang))
     assert "没有完成" not in words(empty.open("field", PLANNER))
     assert len(empty.desk().plans()) == 0

@@ -251,6 +251,7 @@ def test_the_parameters_carry_unit_source_and_doubt_and_only_changes_are_sent(
             "overrides": {"max_mu": 40.0},
             "seed": 1,
             "effort": "normal",
+            "by": "local",
             "shifted": False,
         }
     ]
