@@ -65,6 +65,7 @@ def _plan(ctx: Visit, context: parts.Context, quiet: bool, running: bool) -> str
     names = dict(zip(found["id"], found["name"], strict=True))
     if not names:
         if running:
+            follow.offer(context, running)
             return None
         todo = "field.no_plan_do"
         if ctx.desk.somewhere("plan"):

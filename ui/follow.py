@@ -10,20 +10,25 @@ from ui import parts, progress, safe
 
 
 def said(ctx: parts.Context) -> bool:
-    """The registering that runs, or how it ended, once; True while one runs."""
+    """At the page's top, how a registering ended; True while one runs, which is shown where it was begun."""
     if not ctx.desk.somewhere("plan"):
         return False
-    running = progress.panel(ctx, "register")
+    if progress.at_work(ctx, "register"):
+        return True
+    progress.panel(ctx, "register")
     done = progress.just_done(ctx, "register")
     if done is not None:
         parts.notice("good", safe.text(ctx.t("follow.done", name=parts.short(done.name))))
-    return running
+    return False
 
 
 def offer(ctx: parts.Context, running: bool) -> None:
-    """The plans of the data folder that nobody reports on yet, each one button away; nothing for who may not plan, and
-    while one is being registered."""
-    if running or not ctx.desk.somewhere("plan"):
+    """The plans of the data folder that nobody reports on yet, each one button away, or the registering that runs;
+    nothing for who may not plan."""
+    if not ctx.desk.somewhere("plan"):
+        return
+    if running:
+        progress.panel(ctx, "register")
         return
     known = set(ctx.desk.plans()["id"])
     waiting = {

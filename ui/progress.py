@@ -39,25 +39,34 @@ def start(ctx: parts.Context, kind: str, request: dict[str, Any]) -> None:
 def panel(ctx: parts.Context, kind: str) -> bool:
     """The job of this kind that this session started, else one that runs and is this person's business, else their
     last one where it did not finish. True while one is running."""
-    key = f"job_{kind}"
-    job_id = st.session_state.get(key)
+    job_id = _looked_at(ctx, kind)
     if job_id is None:
-        job_id = _come_back_to(ctx, kind)
-        if job_id is None:
-            return False
-        st.session_state[key] = job_id
+        return False
     job = jobs.status(job_id, ctx.home)
     if not job.finished:
         _watch(ctx, kind, job_id)
         return True
     if job.state == "done":
-        del st.session_state[key]
+        del st.session_state[f"job_{kind}"]
         st.session_state[f"done_{kind}"] = job_id
         if kind in RESULT:
             parts.select(RESULT[kind], Path(job.result or "").name)
     else:
         _ended_badly(ctx, kind, job)
     return False
+
+
+def at_work(ctx: parts.Context, kind: str) -> bool:
+    """Whether `panel` would show a job that is not finished; draws nothing."""
+    job_id = _looked_at(ctx, kind)
+    return job_id is not None and not jobs.status(job_id, ctx.home).finished
+
+
+def _looked_at(ctx: parts.Context, kind: str) -> str | None:
+    key = f"job_{kind}"
+    if st.session_state.get(key) is None and (found := _come_back_to(ctx, kind)) is not None:
+        st.session_state[key] = found
+    return st.session_state.get(key)
 
 
 def _come_back_to(ctx: parts.Context, kind: str) -> str | None:
