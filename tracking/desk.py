@@ -53,9 +53,10 @@ ACTION_OF: dict[str, people.Action] = {
 RIGHT_OF_JOB: dict[str, people.Action] = {
     "demo": "plan", "check": "plan", "plan": "plan", "draft": "plan", "export": "export", "tiles": "plan",
     "register": "plan", "approve": "approve", "verify": "see_ledger", "private": "export_private", "ledger": "export",
+    "findings": "export_private",
 }  # fmt: skip
 """The right that beginning or stopping each kind of job takes."""
-OWN_JOBS = frozenset({"verify", "private", "ledger"})
+OWN_JOBS = frozenset({"verify", "private", "ledger", "findings"})
 """Kinds of which everybody sees and stops their own alone: they answer one person, by that person's rights."""
 
 

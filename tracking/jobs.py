@@ -39,6 +39,7 @@ Work = Callable[[dict[str, Any], Path, str, Progress], Path]
 FINISHED: frozenset[str] = frozenset({"done", "failed", "cancelled", "broken_off"})
 KINDS = (
     "demo", "check", "plan", "draft", "export", "tiles", "register", "approve", "verify", "private", "ledger",
+    "findings",
 )  # fmt: skip
 AT_ONCE = 2
 """Jobs that compute at the same time; later ones wait in the order they came."""

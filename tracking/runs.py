@@ -15,6 +15,7 @@ from planning.inputs import DEMO, Request
 from tracking import (
     exports,
     files,
+    finding_jobs,
     jobs,
     journal,
     ledger_jobs,
@@ -130,6 +131,13 @@ def ledger(request: dict[str, Any], home: Path, job_id: str, progress: Progress)
     )
 
 
+def findings(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """Write the findings of a check to a file. request: as `finding_jobs.make` has it, and by."""
+    return finding_jobs.make(
+        _desk(request, home), request, job_id, lambda done: progress("findings", 0.99 * done)
+    )
+
+
 def verify(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
     """Go through the whole ledger. request: as `proofs.make` has it, and by."""
     return proofs.make(_desk(request, home), request, job_id, progress)
@@ -165,4 +173,5 @@ def _desk(request: dict[str, Any], home: Path) -> Desk:
 KINDS: dict[str, Work] = {
     "demo": demo, "check": check, "plan": plan, "draft": draft, "export": export, "tiles": tilesets.build,
     "register": register, "approve": approve, "verify": verify, "private": private, "ledger": ledger,
+    "findings": findings,
 }  # fmt: skip

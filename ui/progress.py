@@ -19,6 +19,7 @@ STAGES = {
     "export": ("export",),
     "private": ("private",),
     "ledger": ("ledger",),
+    "findings": ("findings",),
     "verify": ("verify",),
     "register": ("register",),
     "approve": ("register", "approve"),
