@@ -17,7 +17,7 @@ import pytest
 from geo import frozen
 from tests.e2e.test_export_journey import choose, settled
 from tests.map_visit import ARGUMENTS, CHROMIUM
-from tests.page_home import small_plan
+from tests.page_home import checked_parcels, small_plan
 from tests.sign_in_home import free_port, process
 from tests.tracking.conftest import report
 from tracking import jobs, ledger
@@ -31,10 +31,10 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this ma
 REPORTS = 60
 SERVE = """
 import sys
-from tracking import ledger_jobs
+from tracking import finding_jobs, ledger_jobs
 from ui import plan_export
-# a small plan and a short ledger stand for those that take long
-plan_export.LONGEST_S, ledger_jobs.AT_A_TIME = 0.0, 0
+# a small plan, a short ledger and one finding stand for those that take long
+plan_export.LONGEST_S, ledger_jobs.AT_A_TIME, finding_jobs.AT_A_TIME = 0.0, 0, 0
 import uvicorn
 uvicorn.run("app:app", host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
 """
@@ -57,6 +57,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         patch.delenv(ENVIRONMENT, raising=False)
         for hour, name in enumerate(("one", "two", "three")):
             small_plan(home / "plans" / name, f"2026-11-20T0{hour}:30:00+00:00")
+        checked_parcels(home)
         store = Store()
         store.upgrade()
         desk = Desk(store, LOCAL, home)
@@ -127,6 +128,9 @@ def lies(folder: str) -> Callable[[Desk], bool]:
     return lambda desk: any((desk.home / folder).glob("*"))
 
 
+PERSONAL = lies("personal")
+
+
 @dataclass(frozen=True)
 class Step:
     """A long step: where it is begun, how, what the page says of it, whether it is done, and what is found later."""
@@ -146,9 +150,10 @@ STEPS = {
         "/plan?plan=two", approve, "方案批准", lambda desk: frozen.mark(desk.home / "plans" / "two") is not None,
         "The approved plan: ",
     ),
-    "private": Step("/plan?plan=one", households, "内部文件准备", lies("personal"), "one-households-内部.xlsx"),
+    "private": Step("/plan?plan=one", households, "内部文件准备", PERSONAL, "one-households-内部.xlsx"),
     "verify": Step("/ledger?view=chain", pressed("核对全部记录"), "台账核对", lies("proofs"), r"Sound: \d+ reports"),
-    "ledger": Step("/ledger", pressed("准备 Excel"), "台账文件准备", lies("personal"), r"chigai-台账-\d+.xlsx"),
+    "ledger": Step("/ledger", pressed("准备 Excel"), "台账文件准备", PERSONAL, r"chigai-台账-\d+.xlsx"),
+    "findings": Step("/parcels", pressed("准备 Excel"), "问题清单准备", PERSONAL, r"findings-\S+.xlsx"),
 }  # fmt: skip
 
 
@@ -175,8 +180,8 @@ def ended(desk: Desk, kind: str) -> jobs.Job:
 @pytest.mark.parametrize("kind", STEPS)
 def test_a_long_step_is_cancelled_and_outlives_its_browser(served: Served, kind: str, tmp_path: Path) -> None:
     step, desk = STEPS[kind], served.desk
-    if kind in ("private", "ledger"):
-        # both leave their file in one folder
+    if step.done is PERSONAL:
+        # all of these leave their file in one folder
         for old in (desk.home / "personal").glob("*"):
             old.rename(tmp_path / old.name)
     with browsing(served.base, step.address, 1440) as page:
@@ -201,7 +206,7 @@ def test_a_long_step_is_cancelled_and_outlives_its_browser(served: Served, kind:
         shown(page, tmp_path / f"{kind}-found.png", re.compile(step.found))
         if kind == "register":
             choose(page, "Plan", "one")
-        if kind in ("private", "ledger"):
+        if step.done is PERSONAL:
             with page.expect_download() as got:
                 page.get_by_role("button", name="Download", exact=True).last.click()
             got.value.save_as(tmp_path / "got.xlsx")
