@@ -61,7 +61,9 @@ def measure(demo: Path, times: int) -> Figures:
     programme = load(request.programme)
     parameters = programme.parameters
     gap, facing = parameters.ridge_max_gap_m.value, parameters.min_facing_m.value
-    parcels = checked.parcels.iloc[tract.in_order(checked.parcels.geometry.to_numpy(), checked.parcels.parcel_id)]
+    parcels = checked.parcels.iloc[
+        tract.in_order(checked.parcels.geometry.to_numpy(), checked.parcels.parcel_id)
+    ]
     geoms, walls = parcels.geometry.to_numpy(), tract.walls_of(barriers)
     out: Figures = {"parcels": float(len(parcels))}
 
