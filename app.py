@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from streamlit import config
 
 from geo import plans
-from tracking import jobs
+from tracking import jobs, prepared
 from ui import maps, settings
 from ui.guard import Guard
 from ui.routes import routes
@@ -24,8 +24,10 @@ config._main_script_path = config._main_script_path or __file__
 
 @asynccontextmanager
 async def _started(_: Any) -> AsyncIterator[None]:
-    """Before the first page: end the jobs that an earlier run of the server left behind, begin the first map."""
+    """Before the first page: end the jobs that an earlier run of the server left behind, remove personal files that lay
+    long enough, begin the first map."""
     jobs.mark_broken_off(plans.home())
+    prepared.clear(plans.home())
     threading.Thread(target=maps.warm, daemon=True).start()
     yield
 

@@ -18,6 +18,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Row, select, type_coerce
 
+from tracking.jobs import Told, nobody
 from tracking.store import Store
 from tracking.tables import Moment, events, head
 
@@ -27,6 +28,9 @@ SEALED = tuple(c.name for c in events.c if c.name != "hash")
 """The columns that an event's hash covers: all but itself."""
 LATER = ("measure", "units")
 """Columns that the ledger was given later: sealed where they say something, so that older hashes stay right."""
+
+OFTEN = 2_000
+"""Events between two words of progress."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +83,24 @@ def last(connection: Connection, hold: bool = False) -> Head:
     return Head(int(row.seq), row.hash)
 
 
-def verify(store: Store, noted: Head | None = None) -> Broken | None:
+def verify(store: Store, noted: Head | None = None, progress: Told = nobody) -> Broken | None:
     """Go through the whole ledger; None where every event stands as it was received.
 
-    noted: a head from a receipt, a backup or a print, which must still be part of the ledger.
+    noted: a head from a receipt, a backup or a print, which must still be part of the ledger. progress: told the
+    share done, 0 to 1; what it raises ends it.
     """
     with store.snapshot() as connection:
-        return check(connection, noted)
+        return check(connection, noted, progress)
 
 
-def check(connection: Connection, noted: Head | None = None) -> Broken | None:
+def check(connection: Connection, noted: Head | None = None, progress: Told = nobody) -> Broken | None:
     """As `verify`, within a transaction."""
     previous, number = GENESIS, 0
+    whole = max(last(connection).seq, 1)
     found = connection.execution_options(yield_per=5000).execute(select(*columns()).order_by(events.c.seq))
     for row in found:
+        if number % OFTEN == 0:
+            progress(min(number / whole, 1.0))
         number += 1
         broken = _link(number, previous, row)
         if broken is None and noted is not None and noted.seq == number and noted.hash != row.hash:

@@ -52,8 +52,12 @@ ACTION_OF: dict[str, people.Action] = {
 
 RIGHT_OF_JOB: dict[str, people.Action] = {
     "demo": "plan", "check": "plan", "plan": "plan", "draft": "plan", "export": "export", "tiles": "plan",
+    "register": "plan", "approve": "approve", "verify": "see_ledger", "private": "export_private", "ledger": "export",
+    "findings": "export_private",
 }  # fmt: skip
 """The right that beginning or stopping each kind of job takes."""
+OWN_JOBS = frozenset({"verify", "private", "ledger", "findings"})
+"""Kinds of which everybody sees and stops their own alone: they answer one person, by that person's rights."""
 
 
 class Desk:
@@ -115,12 +119,16 @@ class Desk:
                 target = f"{plan_id} {first[kind, plan_id]}".strip()
                 audit.write(connection, self.person.id, action, target, "refused", detail=f"{kind} × {n}")
 
-    def register(self, folder: Path) -> int:
-        """Put a plan folder's blocks into the database; needs `plan` in every county that the plan has."""
+    def require_plan(self, folder: Path, action: people.Action = "plan") -> None:
+        """Raise ForbiddenError where the person may not do this in every county that a plan folder has."""
         meta = plan_folders.read_meta(folder)
         for county in counties_of(folder):
-            self.require("plan", county, str(meta["id"]))
-        return register.register_plan(self.store, folder, self.person.id)
+            self.require(action, county, str(meta["id"]))
+
+    def register(self, folder: Path, progress: jobs.Told = jobs.nobody) -> int:
+        """Put a plan folder's blocks into the database; needs `plan` in every county that the plan has."""
+        self.require_plan(folder)
+        return register.register_plan(self.store, folder, self.person.id, progress)
 
     def approve(self, plan_id: str, now: datetime | None = None) -> list[ledger.Receipt]:
         """Approve a plan: as a whole by whoever may in every county, otherwise each block of the own counties
@@ -214,10 +222,12 @@ class Desk:
         self._require_somewhere("see_ledger")
         return seen.conflicts(self.store, self.person, plan_id=plan_id)
 
-    def verify(self, noted: chain.Head | None = None) -> chain.Broken | None:
+    def verify(
+        self, noted: chain.Head | None = None, progress: jobs.Told = jobs.nobody
+    ) -> chain.Broken | None:
         """As chain.verify."""
         self._require_somewhere("see_ledger")
-        return chain.verify(self.store, noted)
+        return chain.verify(self.store, noted, progress)
 
     def head(self) -> chain.Head:
         """The last event's number and hash: what one notes down to hold the ledger against later."""
@@ -237,24 +247,40 @@ class Desk:
     def export_ledger(
         self, kind: str = "xlsx", *, private: bool = False, lang: str = "zh", **filters: Any
     ) -> bytes:
-        """The ledger as `events` gives it, as a file: kind "xlsx" or "csv"; text in it never runs as a formula.
+        """The ledger as a file, as `ledger_file` makes it; the audit has it before it leaves."""
+        content, told = self.ledger_file(kind, private=private, lang=lang, **filters)
+        with self.store.writing() as connection:
+            action = "export_private" if private else "export"
+            audit.write(connection, self.person.id, action, "ledger", "done", filters.get("county"), told)
+        return content
 
-        private: with names and households, of the counties in which the person has export_private, and what was
-        freely written; without it nobody is named, whatever the person may see. The audit has it before it leaves.
+    def ledger_file(
+        self,
+        kind: str,
+        *,
+        private: bool = False,
+        lang: str = "zh",
+        progress: jobs.Told = jobs.nobody,
+        **filters: Any,
+    ) -> tuple[bytes, str]:
+        """The ledger as `events` gives it, as a file that has not left yet, and a line of what it is for the audit.
+
+        kind: "xlsx" or "csv"; text in it never runs as a formula. private: with names and households, of the counties
+        in which the person has export_private, and what was freely written; without it nobody is named, whatever the
+        person may see.
         """
         from tracking import ledger_files
 
         county = filters.get("county")
         for action in ("see_ledger", "export", *(("export_private",) if private else ())):
             self._require_somewhere(action, county)
+        progress(0.0)
         frame = seen.events(self.store, self.person, **filters)
         frame = self._own(frame, "export_private") if private else seen.without_persons(frame)
-        content = ledger_files.write(frame, kind, lang)
-        with self.store.writing() as connection:
-            action = "export_private" if private else "export"
-            detail = " ".join([kind, f"{len(frame)} rows", *(f"{n}={v}" for n, v in sorted(filters.items()))])
-            audit.write(connection, self.person.id, action, "ledger", "done", county, detail)
-        return content
+        content = ledger_files.write(frame, kind, lang, lambda done: progress(0.3 + 0.7 * done))
+        return content, " ".join(
+            [kind, f"{len(frame)} rows", *(f"{n}={v}" for n, v in sorted(filters.items()))]
+        )
 
     def add_photo(self, content: bytes) -> Photo:
         """As photos.keep: a photo to be named by a report of the person's."""
@@ -270,7 +296,7 @@ class Desk:
 
         found = photos.get(self.store, sha)
         if found is None or not seen.photo(self.store, self.person, sha):
-            self._refuse("see_ledger", None, f"photo {sha}")
+            self.refuse("see_ledger", None, f"photo {sha}")
         try:
             content = photos.path(self.home, sha).read_bytes()
         except FileNotFoundError:
@@ -299,7 +325,7 @@ class Desk:
         """Raise ForbiddenError where the person does not plan every county of these checked parcels."""
         places = people.where(self.person, "plan")
         if places is not None and not set(files.manifest(self.home, parcels_id)["counties"]) <= places:
-            self._refuse("plan", None, f"parcels {parcels_id}")
+            self.refuse("plan", None, f"parcels {parcels_id}")
 
     def keep_upload(self, content: Mapping[str, bytes], limit_mb: float, suffixes: tuple[str, ...]) -> str:
         """As files.keep: data to be checked."""
@@ -307,20 +333,33 @@ class Desk:
         return files.keep(self.home, content, limit_mb, suffixes)
 
     def start(self, kind: str, request: Mapping[str, Any]) -> str:
-        """As jobs.start: the demo, a check, a plan of checked parcels whose every county the person plans, or an export."""
+        """As jobs.start, in this person's name: of what takes every county (a plan, registering, approving), only where
+        the person has the right in each."""
         self._require_somewhere(RIGHT_OF_JOB[kind])
         if kind == "plan":
             self.require_checked(str(request["parcels"]))
-        return jobs.start(kind, request, self.home)
+        elif kind in ("register", "approve"):
+            self.require_plan(self.home / "plans" / str(request["plan"]), RIGHT_OF_JOB[kind])
+        return jobs.start(kind, {**request, "by": self.person.id}, self.home)
+
+    def sees(self, job: jobs.Job) -> bool:
+        """Whether a job is this person's business: their own, or of a kind that everybody with the right sees."""
+        return job.by == self.person.id or (
+            job.kind not in OWN_JOBS and self.somewhere(RIGHT_OF_JOB[job.kind])
+        )
 
     def stop(self, job_id: str) -> None:
         """As jobs.cancel."""
         try:
-            right = RIGHT_OF_JOB[jobs.status(job_id, self.home).kind]
+            job = jobs.status(job_id, self.home)
         except ChigaiError:
             # what is not there says nothing of itself to whoever may not plan
-            right = "plan"
+            self._require_somewhere("plan")
+            raise
+        right = RIGHT_OF_JOB[job.kind]
         self._require_somewhere(right)
+        if not self.sees(job):
+            self.refuse(right, None, f"job {job.kind}")
         jobs.cancel(job_id, self.home)
 
     def _own(self, frame: pd.DataFrame, action: str) -> pd.DataFrame:
@@ -333,7 +372,8 @@ class Desk:
             return
         self.require(action, county)
 
-    def _refuse(self, action: str, county: str | None, target: str) -> NoReturn:
+    def refuse(self, action: str, county: str | None, target: str) -> NoReturn:
+        """Put a refusal into the audit and raise it as a ForbiddenError."""
         with self.store.writing() as connection:
             audit.write(connection, self.person.id, action, target, "refused", county)
         raise people.ForbiddenError(action, county, self.somewhere(action))

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from geo import export, plans
-from geo.errors import ChigaiError
 from geo.export.naming import safe_name
 from geo.export.options import Options, Progress
 from geo.export.selection import Selection
-from tracking import people
+from tracking import people, prepared
 from tracking.desk import Desk
 
 HOUSEHOLDS = "households"
 FORMATS = (*export.FORMATS, HOUSEHOLDS)
-KEPT = 20
-"""So many prepared files are kept; an older one goes when the next is made."""
-MANIFEST = "export.json"
 
 
 @dataclass(frozen=True)
@@ -65,14 +58,21 @@ class Wanted:
             "suffix": self.suffix,
             "selection": asdict(self.selection),
             "options": options,
+            "own_ids": self.own_ids,
         }
 
     @classmethod
     def of_json(cls, request: Mapping[str, Any], progress: Progress) -> Wanted:
-        """As `as_json` wrote it; never with own ids."""
+        """As `as_json` wrote it."""
         selection = Selection(**{kind: tuple(names) for kind, names in request["selection"].items()})
         options = {**request["options"], "points": frozenset(request["options"]["points"])}
-        return cls(request["fmt"], request["suffix"], selection, Options(**options, progress=progress))
+        return cls(
+            request["fmt"],
+            request["suffix"],
+            selection,
+            Options(**options, progress=progress),
+            bool(request.get("own_ids")),
+        )
 
 
 def write(folder: Path, wanted: Wanted, out: Path) -> None:
@@ -91,17 +91,17 @@ def take(desk: Desk, folder: Path, wanted: Wanted, out: Path) -> None:
     What tells of households needs that right in every county that is asked for; where none is named, a person of
     some counties gets those. Raises ForbiddenError without the right (and the audit has it), and as `write`.
     """
-    wanted, counties = _allowed(desk, folder, wanted)
+    wanted, counties = allowed(desk, folder, wanted)
     write(folder, wanted, out)
     for county in counties:
-        desk.exported(f"plan {folder.name}", county, wanted.told(), private=wanted.private)
+        desk.exported(what(folder.name), county, wanted.told(), private=wanted.private)
 
 
-def _allowed(desk: Desk, folder: Path, wanted: Wanted) -> tuple[Wanted, list[str | None]]:
+def allowed(desk: Desk, folder: Path, wanted: Wanted) -> tuple[Wanted, list[str | None]]:
     """What the person gets, and the counties that the audit is to name (None: the whole)."""
-    what = f"plan {folder.name}"
+    called = what(folder.name)
     if not wanted.private:
-        desk.require("export", None, what)
+        desk.require("export", None, called)
         return wanted, [None]
     places = people.where(desk.person, "export_private")
     if places is not None and not wanted.selection.counties:
@@ -109,97 +109,50 @@ def _allowed(desk: Desk, folder: Path, wanted: Wanted) -> tuple[Wanted, list[str
         there = set() if parcels is None else set(parcels["county"].astype(str))
         own = tuple(sorted(places & there))
         if not own:
-            desk.require("export_private", None, what)
+            desk.require("export_private", None, called)
         wanted = replace(wanted, selection=replace(wanted.selection, counties=own))
     counties: list[str | None] = list(wanted.selection.counties) or [None]
     for county in counties:
-        desk.require("export_private", county, what)
+        desk.require("export_private", county, called)
     return wanted, counties
 
 
-# files that take long are prepared by a job and lie ready for whoever may export
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A file that lies ready. told: as Wanted.told; created: UTC ISO."""
-
-    id: str
-    plan: str
-    fmt: str
-    told: str
-    created: str
-    path: Path
-
-    @property
-    def size_mb(self) -> float:
-        """Its size, millions of bytes."""
-        return self.path.stat().st_size / 1e6
-
-
 def prepare(desk: Desk, folder: Path, wanted: Wanted) -> str:
-    """Begin a job that makes the file; its id. What tells of households is never left lying on the disk."""
-    desk.require("export", None, f"plan {folder.name}")
-    if wanted.private:
-        raise ChigaiError(
-            "带农户信息的文件不在服务器上存放。",
-            "Files that tell of households are not kept on the server.",
-            do_zh="请直接下载；太大就按县（市、区）或村分次导出。",
-            do_en="download it straight away; take it county by county or village by village where it is large.",
-        )
-    return desk.start(
-        "export", {"plan": folder.name, "name": f"{folder.name}{wanted.ending()}", **wanted.as_json()}
-    )
+    """Begin a job that makes the file; its id. What tells of households lies ready for who asked alone, and a day
+    long (`tracking.prepared`). Raises ForbiddenError as `take` does."""
+    wanted, _ = allowed(desk, folder, wanted)
+    name = f"{folder.name}{wanted.ending()}"
+    return desk.start(job_kind(wanted), {"plan": folder.name, "name": name, **wanted.as_json()})
 
 
-def keep(home: Path, job_id: str, request: Mapping[str, Any], made: Path) -> Path:
-    """Put a finished job's folder where prepared files are found, with what it is; the oldest go."""
-    wanted = Wanted.of_json(request, lambda fraction: None)
-    manifest = {
-        "plan": request["plan"],
-        "fmt": wanted.fmt,
-        "told": wanted.told(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "file": next(path.name for path in made.iterdir()),
-    }
-    (made / MANIFEST).write_text(json.dumps(manifest, ensure_ascii=False), "utf-8")
-    place = Path(home) / "exports" / job_id
-    place.parent.mkdir(parents=True, exist_ok=True)
-    made.replace(place)
-    for old in sorted(place.parent.glob(f"*/{MANIFEST}"), reverse=True)[KEPT:]:
-        shutil.rmtree(old.parent, ignore_errors=True)
-    return place
+def job_kind(wanted: Wanted) -> str:
+    """The kind of job that makes it."""
+    return "private" if wanted.private else "export"
 
 
-def prepared(desk: Desk, plan_id: str) -> list[Prepared]:
-    """The files of a plan that lie ready, newest first."""
-    desk.require("export", None, f"plan {plan_id}")
-    found = []
-    for path in sorted((desk.home / "exports").glob(f"*/{MANIFEST}"), reverse=True):
-        said = json.loads(path.read_text("utf-8"))
-        file = path.parent / said["file"]
-        if said["plan"] == plan_id and file.is_file():
-            found.append(
-                Prepared(path.parent.name, plan_id, said["fmt"], said["told"], said["created"], file)
-            )
-    return found
+def make(desk: Desk | None, request: Mapping[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """The job: a file that lies ready. request: plan (its id) and what `Wanted.as_json` says. desk: of who asked, for
+    what tells of households, whose rights may be others by now; public files need none."""
+    wanted = Wanted.of_json(request, progress)
+    folder = home / "plans" / request["plan"]
+    counties: list[str | None] = [None]
+    if desk is not None:
+        wanted, counties = allowed(desk, folder, wanted)
+    elif wanted.private:
+        raise ValueError("what tells of households is made in the name of somebody")
+    room = prepared.room(home, job_id)
+    names = {c["county"]: (c["name_zh"], c["name_en"]) for c in plans.read_meta(folder).get("counties", [])}
+    write(folder, wanted, room / file_name(folder.name, wanted, names))
+    progress(1.0)
+    if desk is None:
+        return prepared.put(home, room, what(folder.name), wanted.told(), ["export"])
+    of = None if counties == [None] else [str(county) for county in counties]
+    return prepared.put(home, room, what(folder.name), wanted.told(), ["export_private"], of, desk.person.id)
 
 
-def fetch(desk: Desk, ready: Prepared) -> bytes:
-    """A prepared file's content; the audit has it before it leaves."""
-    desk.require("export", None, f"plan {ready.plan}")
-    try:
-        content = ready.path.read_bytes()
-    except OSError as error:
-        raise ChigaiError(
-            "这个文件已被清理。",
-            "This file was cleared away.",
-            do_zh="请重新准备。",
-            do_en="have it prepared again.",
-            file=ready.path,
-        ) from error
-    desk.exported(f"plan {ready.plan}", None, ready.told)
-    return content
+def what(plan_id: str) -> str:
+    """What a plan's files go by in the audit."""
+    return f"plan {plan_id}"
 
 
 def file_name(plan_id: str, wanted: Wanted, names: Mapping[str, tuple[str, str]]) -> str:

@@ -200,6 +200,20 @@ def checked_folder(home: Path, parcels_id: str) -> Path:
     return Path(home) / "parcels" / parcels_id
 
 
+def dem_of(home: Path, plan: str) -> Path | None:
+    """The elevation model that a plan was made from, or the plan that it was changed from, where the upload is still
+    at hand."""
+    try:
+        job = json.loads((home / "jobs" / plan / "request.json").read_text("utf-8"))
+        asked = job["request"]
+        if job["kind"] == "draft":
+            return dem_of(home, asked["plan"])
+        given = manifest(home, asked["parcels"])["request"].get("dem")
+        return path(home, given) if given else None
+    except (OSError, ValueError, KeyError, ChigaiError):
+        return None
+
+
 def put_in_place(made: Path, place: Path) -> Path:
     """Flush a finished folder and move it to where it is found: it is there whole or not at all."""
     flush_all(made)

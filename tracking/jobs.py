@@ -31,11 +31,16 @@ from geo.errors import CancelledError, ChigaiError
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "broken_off"]
 Progress = Callable[[str, float], None]
+Told = Callable[[float], None]
+"""Told the share done, 0 to 1, by what knows nothing of jobs; what it raises ends the work."""
 Work = Callable[[dict[str, Any], Path, str, Progress], Path]
 """(request, home, job id, progress) → what it made, below home."""
 
 FINISHED: frozenset[str] = frozenset({"done", "failed", "cancelled", "broken_off"})
-KINDS = ("demo", "check", "plan", "draft", "export", "tiles")
+KINDS = (
+    "demo", "check", "plan", "draft", "export", "tiles", "register", "approve", "verify", "private", "ledger",
+    "findings",
+)  # fmt: skip
 AT_ONCE = 2
 """Jobs that compute at the same time; later ones wait in the order they came."""
 GRACE_S = 1.5
@@ -44,9 +49,14 @@ POLL_S = 0.2
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def nobody(fraction: float) -> None:
+    """Progress that nobody looks at."""
+
+
 @dataclass(frozen=True)
 class Job:
-    """What a page may know of a job. fraction: 0 to 1; started, ended: UTC ISO; result: path below home."""
+    """What a page may know of a job. fraction: 0 to 1; started, ended: UTC ISO; result: path below home; by: who
+    began it; closing: it goes to its end now, and hears no cancel."""
 
     id: str
     kind: str
@@ -62,6 +72,8 @@ class Job:
     name: str = ""
     pid: int | None = None
     pid_started: float | None = None
+    by: str = ""
+    closing: bool = False
 
     @property
     def finished(self) -> bool:
@@ -90,8 +102,8 @@ def create(kind: str, request_json: Mapping[str, Any], home: Path) -> Path:
     folder.mkdir(parents=True)
     request = {"kind": kind, "request": dict(request_json)}
     _replace(folder / "request.json", json.dumps(request, ensure_ascii=False))
-    name = str(request_json.get("name", ""))
-    _save(folder, {"id": job_id, "kind": kind, "state": "queued", "created": _iso(now), "name": name})
+    told = {key: str(request_json.get(key, "")) for key in ("name", "by")}
+    _save(folder, {"id": job_id, "kind": kind, "state": "queued", "created": _iso(now), **told})
     return folder
 
 
@@ -108,8 +120,20 @@ def status(job_id: str, home: Path) -> Job:
 def cancel(job_id: str, home: Path) -> None:
     """Ask a job to stop; it ends as "cancelled" within GRACE_S and a moment, and leaves nothing half made."""
     folder = _folder(job_id, home)
-    if not _job(folder).finished:
+    job = _job(folder)
+    if not job.finished and not job.closing:
         (folder / "cancel").touch()
+
+
+def closing(job_id: str, home: Path) -> None:
+    """Said by work whose last steps belong together: from here on it goes to its end, and tells no progress any more.
+
+    Raises CancelledError where a cancel came first; nothing of those steps is done then.
+    """
+    folder = _folder(job_id, home)
+    _update(folder, closing=True)
+    if (folder / "cancel").exists():
+        raise CancelledError
 
 
 def recent(home: Path, limit: int = 20) -> list[Job]:
@@ -144,7 +168,7 @@ def watch(folder: Path, command: Sequence[str] | None = None, grace_s: float = G
     while worker.poll() is None:
         if asked is None and (folder / "cancel").exists():
             asked = time.monotonic()
-        if asked is not None and time.monotonic() - asked > grace_s:
+        if asked is not None and time.monotonic() - asked > grace_s and not _read(folder).closing:
             _kill_tree(worker)
         time.sleep(POLL_S)
     shutil.rmtree(folder / "out", ignore_errors=True)

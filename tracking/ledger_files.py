@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,7 @@ import xlsxwriter
 
 from geo.errors import ChigaiError
 from geo.export.workbook import guarded
+from tracking import jobs
 from tracking.rules import ZH
 from tracking.states import LOCAL
 
@@ -27,16 +28,19 @@ HEADS = {
     "corrects": ("更正的记录", "corrects"), "id": ("记录号", "id"), "hash": ("校验", "hash"),
 }  # fmt: skip
 """The columns of the file, in their order."""
+OFTEN = 2_000
+"""Rows between two words of progress."""
 TIMES = ("happened", "received")
 MOST_ROWS = 1_048_575
 """What a sheet holds below its head; more would be dropped without a word."""
 
 
-def write(frame: pd.DataFrame, kind: str, lang: str = "zh") -> bytes:
-    """The rows of seen.events as a file's content; times on the clock of Asia/Shanghai."""
+def write(frame: pd.DataFrame, kind: str, lang: str = "zh", progress: jobs.Told = jobs.nobody) -> bytes:
+    """The rows of seen.events as a file's content; times on the clock of Asia/Shanghai. progress: told the share of
+    the rows that is written."""
     zh = lang == "zh"
     heads = [titles[not zh] for titles in HEADS.values()]
-    rows = _rows(frame, zh)
+    rows = _told(_rows(frame, zh), len(frame), progress)
     if kind == "csv":
         text = io.StringIO(newline="")
         writer = csv.writer(text)
@@ -56,6 +60,13 @@ def write(frame: pd.DataFrame, kind: str, lang: str = "zh") -> bytes:
         "台账只能导出为 xlsx 或 csv。", "The ledger is exported as xlsx or csv.",
         do_zh="请选择其中一种。", do_en="choose one of the two.",
     )  # fmt: skip
+
+
+def _told(rows: Iterable[tuple[Any, ...]], whole: int, progress: jobs.Told) -> Iterator[tuple[Any, ...]]:
+    for at, row in enumerate(rows):
+        if at % OFTEN == 0:
+            progress(at / whole)
+        yield row
 
 
 def _rows(frame: pd.DataFrame, zh: bool) -> Iterable[tuple[Any, ...]]:

@@ -238,6 +238,20 @@ def _shown(name: str, value: Any) -> tuple[str, str]:
     return str(value), str(value)
 
 
+def find(store: Store, person_id: str) -> Person:
+    """An active user, with the rights of this moment, or the one user of this machine: in whose name a job works.
+
+    Raises ForbiddenError where there is none any more.
+    """
+    if person_id == LOCAL.id:
+        return LOCAL
+    with store.reading() as connection:
+        row = connection.execute(select(table).where(table.c.id == person_id, table.c.active)).first()
+    if row is None:
+        raise ForbiddenError("see", None, False)
+    return person_of(row)
+
+
 def names(connection: Connection) -> dict[str, str]:
     """The names of all users by id, and of the one user of this machine."""
     found = {row.id: row.name for row in connection.execute(select(table.c.id, table.c.name))}

@@ -19,6 +19,8 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from geo import crs
 from geo import plans as plan_folders
 from geo.errors import ChigaiError
+from tracking.books import chunks
+from tracking.jobs import Told, nobody
 from tracking.rules import REPORTS
 from tracking.store import Store
 from tracking.tables import SRID, block_history, blocks, events, plans
@@ -40,6 +42,10 @@ SAME_GROUND = 0.5
 """A block is the same field as before where at least this share of what either covers is covered by both."""
 
 
+PART = 2_000
+"""Blocks between two words of progress."""
+
+
 class ChangedError(ChigaiError):
     """Somebody changed the block first. changed: field → (what this person saw, what it is now); typed: what
     this person wanted, to be kept on the screen; version: what to build on when trying again."""
@@ -53,15 +59,20 @@ class ChangedError(ChigaiError):
         self.changed, self.typed, self.version = changed, typed, version
 
 
-def register_plan(store: Store, folder: Path, actor: str) -> int:
+def register_plan(store: Store, folder: Path, actor: str, progress: Told = nobody) -> int:
     """Put a plan folder's blocks into the database; gives how many are new or changed (0: all as they were).
+
+    progress: told the share done, 0 to 1; what it raises ends it, and the database is as it was.
 
     A block that differs from what is there gets a new version; one that the plan no longer has is withdrawn.
     Raises ChigaiError where the folder is no plan, or where a block on which work began would be another field.
     """
     meta = plan_folders.read_meta(Path(folder))
+    progress(0.0)
     frame = _read(Path(folder))
+    progress(0.4)
     sha = _sha(frame)
+    progress(0.5)
     now = datetime.now(UTC)
     plan: dict[str, Any] = {
         "id": str(meta["id"]),
@@ -81,7 +92,7 @@ def register_plan(store: Store, folder: Path, actor: str) -> int:
             connection.execute(insert(plans), plan)
         else:
             connection.execute(update(plans).where(plans.c.id == plan["id"]), plan)
-        return _put(connection, plan["id"], frame, now, actor)
+        return _put(connection, plan["id"], frame, now, actor, lambda done: progress(0.5 + 0.5 * done))
 
 
 def _read(folder: Path) -> pd.DataFrame:
@@ -130,7 +141,14 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _put(connection: Connection, plan_id: str, frame: pd.DataFrame, now: datetime, actor: str) -> int:
+def _put(
+    connection: Connection,
+    plan_id: str,
+    frame: pd.DataFrame,
+    now: datetime,
+    actor: str,
+    progress: Told,
+) -> int:
     query = select(blocks.c.block_id, blocks.c.version, *(blocks.c[n] for n in FIELDS))
     there = {r.block_id: r._asdict() for r in connection.execute(query.where(blocks.c.plan_id == plan_id))}
     new: list[dict[str, Any]] = []
@@ -149,10 +167,17 @@ def _put(connection: Connection, plan_id: str, frame: pd.DataFrame, now: datetim
         for i, old in there.items()
         if i not in wanted and not old["withdrawn"]
     ]
-    if new:
-        connection.execute(insert(blocks), new)
-    for old, row in (*changed, *gone):
+    moved = [*changed, *gone]
+    whole = max(len(new) + len(moved), 1)
+    for number, part in enumerate(chunks(new, PART)):
+        progress(number * PART / whole)
+        connection.execute(insert(blocks), list(part))
+    for at, (old, row) in enumerate(moved):
+        if at % PART == 0:
+            progress((len(new) + at) / whole)
         _replace(connection, plan_id, old, row, now, actor)
+    # the last word before it stands
+    progress(1.0)
     return len(new) + len(changed) + len(gone)
 
 

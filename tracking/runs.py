@@ -1,20 +1,30 @@
-"""What the jobs do: make the demo region, check an upload, make a plan, write an export. Everything is made in the job's folder and moved when whole."""
+"""What the jobs do: make the demo region, check an upload, make and register a plan, write a file, verify the ledger. Everything is made in the job's folder and moved when whole."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from geo import plans, synthetic
-from geo.errors import ChigaiError
+from geo import synthetic
 from geo.reading.source import Source
 from planning import importing, pipeline
 from planning.editing import writing
 from planning.editing.unit import load
 from planning.effort import Effort
 from planning.inputs import DEMO, Request
-from tracking import exports, files, journal, tilesets
+from tracking import (
+    exports,
+    files,
+    finding_jobs,
+    jobs,
+    journal,
+    ledger_jobs,
+    people,
+    proofs,
+    tilesets,
+    variants,
+)
+from tracking.desk import Desk
 from tracking.jobs import Progress, Work
 from tracking.store import Store
 
@@ -96,37 +106,72 @@ def draft(request: dict[str, Any], home: Path, job_id: str, progress: Progress) 
     if request.get("name"):
         told["title"] = request["name"]
     writing.write(
-        base, states, made, told, dem_of(home, request["plan"]), lambda f: progress("draft", 0.99 * f)
+        base, states, made, told, files.dem_of(home, request["plan"]), lambda f: progress("draft", 0.99 * f)
     )
     folder = files.put_in_place(made, home / "plans" / job_id)
     tilesets.begin(home, folder.name, bool(request.get("shifted", False)))
     return folder
 
 
-def dem_of(home: Path, plan: str) -> Path | None:
-    """The elevation model that a plan was made from, where the upload is still at hand."""
-    try:
-        asked = json.loads((home / "jobs" / plan / "request.json").read_text("utf-8"))["request"]
-        given = files.manifest(home, asked["parcels"])["request"].get("dem")
-        return files.path(home, given) if given else None
-    except (OSError, ValueError, KeyError, ChigaiError):
-        return None
-
-
 def export(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
-    """Write a plan's export. request: plan (its id) and what `exports.Wanted.as_json` says; never with households."""
-    wanted = exports.Wanted.of_json(request, lambda done: progress("export", 0.99 * done))
-    if wanted.private:
-        raise ValueError("what tells of households is not prepared by a job")
+    """Write a plan's export for whoever may export. request: as `exports.make` has it; never with households."""
+    return exports.make(None, request, home, job_id, lambda done: progress("export", 0.99 * done))
+
+
+def private(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """Write what tells of households, for the one who asked. request: as `exports.make` has it, and by."""
+    desk = _desk(request, home)
+    return exports.make(desk, request, home, job_id, lambda done: progress("private", 0.99 * done))
+
+
+def ledger(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """Write the ledger to a file, as the one who asked sees it. request: as `ledger_jobs.prepare` has it, and by."""
+    return ledger_jobs.make(
+        _desk(request, home), request, job_id, lambda done: progress("ledger", 0.99 * done)
+    )
+
+
+def findings(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """Write the findings of a check to a file. request: as `finding_jobs.make` has it, and by."""
+    return finding_jobs.make(
+        _desk(request, home), request, job_id, lambda done: progress("findings", 0.99 * done)
+    )
+
+
+def verify(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """Go through the whole ledger. request: as `proofs.make` has it, and by."""
+    return proofs.make(_desk(request, home), request, job_id, progress)
+
+
+def register(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """Take a plan among those that are followed: whole or not at all. request: plan (its folder) and by."""
     folder = home / "plans" / request["plan"]
-    made = home / "jobs" / job_id / "out" / job_id
-    made.mkdir(parents=True)
-    names = {c["county"]: (c["name_zh"], c["name_en"]) for c in plans.read_meta(folder).get("counties", [])}
-    exports.write(folder, wanted, made / exports.file_name(folder.name, wanted, names))
-    progress("export", 0.99)
-    return exports.keep(home, job_id, request, made)
+    _desk(request, home).register(folder, lambda done: progress("register", done))
+    return folder
+
+
+def approve(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+    """Make a plan the approved one. request: plan (its folder) and by. A cancel leaves it registered at the most; the
+    steps of the approval itself belong together, and are not stopped."""
+
+    def closing() -> None:
+        progress("approve", 0.9)
+        jobs.closing(job_id, home)
+
+    variants.approve(
+        _desk(request, home), request["plan"], lambda done: progress("register", 0.9 * done), closing
+    )
+    return home / "plans" / request["plan"]
+
+
+def _desk(request: dict[str, Any], home: Path) -> Desk:
+    """The desk of the one who began the job, with the rights of now: they may have changed while it waited."""
+    store = Store()
+    return Desk(store, people.find(store, request["by"]), home)
 
 
 KINDS: dict[str, Work] = {
     "demo": demo, "check": check, "plan": plan, "draft": draft, "export": export, "tiles": tilesets.build,
+    "register": register, "approve": approve, "verify": verify, "private": private, "ledger": ledger,
+    "findings": findings,
 }  # fmt: skip

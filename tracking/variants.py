@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,8 +17,8 @@ from geo import frozen, plans
 from geo.errors import AbsentError, ChigaiError
 from planning import comparing
 from planning.programme import load
-from tracking import audit, people
-from tracking.desk import Desk, counties_of
+from tracking import audit, jobs, people
+from tracking.desk import Desk
 from tracking.tables import approvals
 
 
@@ -114,16 +114,26 @@ def _named(desk: Desk, plan: str) -> tuple[str, str]:
     return str(folder), str(plans.read_meta(folder)["created"])
 
 
-def approve(desk: Desk, plan: str) -> Approved:
+def begin_approval(desk: Desk, plan: str) -> str:
+    """Begin the job that approves a plan; its id. Refuses what `approve` would refuse."""
+    _open(desk, plan)
+    return desk.start("approve", {"plan": plan, "name": plan})
+
+
+def approve(
+    desk: Desk,
+    plan: str,
+    progress: jobs.Told = jobs.nobody,
+    closing: Callable[[], None] = lambda: None,
+) -> Approved:
     """Make a plan the approved one: it is registered and approved in the ledger, and its folder is frozen with its
-    checksum. Needs `plan` and `approve` in every county of the plan. A plan approved earlier stays frozen."""
-    folder = _folder(desk, plan)
+    checksum. Needs `plan` and `approve` in every county of the plan. A plan approved earlier stays frozen.
+
+    progress: of the registering, which may be stopped. closing: called before the steps that belong together."""
+    folder = _open(desk, plan)
     meta = plans.read_meta(folder)
-    for county in counties_of(folder):
-        desk.require("approve", county, plan)
-    if any(found.plan == plan for found in history(desk)):
-        raise ChigaiError("这个方案已经批准过。", "This plan was approved before.")
-    desk.register(folder)
+    desk.register(folder, progress)
+    closing()
     # the crews' page approves in the ledger too: what was approved there is frozen all the same
     if (desk.states(str(meta["id"]))["state"] == "planned").any():
         for receipt in desk.approve(str(meta["id"])):
@@ -137,6 +147,15 @@ def approve(desk: Desk, plan: str) -> Approved:
         connection.execute(insert(approvals), row)
         audit.write(connection, desk.person.id, "approve", plan, "done", detail=f"sha256={sha}")
     return Approved(plan, programme, sha, now, desk.person.name, True)
+
+
+def _open(desk: Desk, plan: str) -> Path:
+    """The folder of a plan that this person may approve and that nobody approved yet."""
+    folder = _folder(desk, plan)
+    desk.require_plan(folder, "approve")
+    if any(found.plan == plan for found in history(desk)):
+        raise ChigaiError("这个方案已经批准过。", "This plan was approved before.")
+    return folder
 
 
 def history(desk: Desk) -> list[Approved]:

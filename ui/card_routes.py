@@ -151,10 +151,8 @@ def _why(request: Request, desk: Desk) -> Response:
         return _never(request, None)
     told = _explained(str(data.folder), mapdata.version(data), str(data.blocks["block_id"].iloc[row]))
     private = desk.may("see_private", told["county"])
-    # that a neighbour keeps a parcel out is nobody's business elsewhere
-    rules = [rule for rule in told["rules"] if private or rule["rule"] not in colouring.HOUSEHOLDS_WILL]
     content: dict[str, Any] = {
-        "rules": [_sentence(rule) for rule in sorted(rules, key=lambda rule: not rule["binds"])],
+        "rules": colouring.rules(told["rules"], private),
         "cost": told["cost"],
         "haul_mean_m": round(told["haul_mean_m"], 1),
         "loads": None if told["loads"] is None else len(told["loads"]),
@@ -172,8 +170,8 @@ def _explained(folder: str, version: str, block_id: str) -> dict[str, Any]:
     return explain.explain(Path(folder), block_id)
 
 
-def _sentence(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {"zh": told["zh"], "en": told["en"], "binds": bool(told.get("binds", False))}
+def _sentence(told: Mapping[str, Any]) -> dict[str, str]:
+    return {"zh": told["zh"], "en": told["en"]}
 
 
 def _find(request: Request, desk: Desk) -> Response:

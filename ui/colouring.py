@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -22,6 +23,8 @@ CHUNK = 65_536
 UNKNOWN = 255
 HOUSEHOLDS_WILL = ("consent", "left_over", "taken_out")
 """Reasons that say, or let one guess, that a household refused; exports keep them back as well."""
+KEPT_APART = ("有相邻小池不并入本池", "Some neighbouring parcels are not joined to it")
+"""What all others read where a rule of a block is about a household's will."""
 REASONS = (*palette.REASONS, public.OTHER)
 """A parcel's reason by its number; 0 is none, so the first is 1."""
 SIZE_BITS, LARGE_BIT, REASON_SHIFT, BARE = 0b111, 0b1000, 4, 15
@@ -87,6 +90,19 @@ def reasons(county: pd.Series, reason: pd.Series, mine: Collection[str] | None) 
         return reason
     told = county.isin(list(mine)) | ~reason.isin(HOUSEHOLDS_WILL)
     return reason.where(told, public.OTHER)
+
+
+def rules(found: Sequence[Mapping[str, Any]], private: bool) -> list[dict[str, Any]]:
+    """A block's rules (`planning.explain`), those that bind first, as this person may know them: zh, en, binds.
+
+    private: whether the person may know of the households of the block's county.
+    """
+    told = []
+    for rule in sorted(found, key=lambda rule: not rule["binds"]):
+        open_to_all = private or rule["rule"] not in HOUSEHOLDS_WILL
+        zh, en = (rule["zh"], rule["en"]) if open_to_all else KEPT_APART
+        told.append({"zh": zh, "en": en, "binds": bool(rule["binds"])})
+    return told
 
 
 def classes(values: NDArray[np.float64], edges: tuple[float, ...]) -> Bytes:

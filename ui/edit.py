@@ -8,7 +8,7 @@ import streamlit as st
 
 from geo import plans
 from planning.editing import problems
-from tracking import draft_units, drafts
+from tracking import draft_units, drafts, files
 from tracking.journal import Draft
 from ui import edit_map, edit_unit, numbers, parts, progress, safe
 from ui.parts import Column
@@ -105,6 +105,7 @@ def _figures(ctx: parts.Context, figures: dict[str, Any], meta: dict[str, Any]) 
         )  # fmt: skip
         items.append((t(f"edit.figure_{word}"), shown[name](now), t(units[name]), note))
     parts.cards(items)
+    st.caption(t("edit.sites_later"))
 
 
 def _steps(ctx: parts.Context, draft: str, figures: dict[str, Any]) -> None:
@@ -232,6 +233,10 @@ def _history(ctx: parts.Context, draft: str) -> None:
 def _end(ctx: parts.Context, found: Draft, figures: dict[str, Any]) -> None:
     t = ctx.t
     parts.heading(t("edit.write"), t("edit.write_note"))
+    if plans.read_meta(ctx.home / "plans" / found.plan).get("earthwork", True) and (
+        files.dem_of(ctx.home, found.plan) is None
+    ):
+        parts.notice("warn", safe.text(t("edit.no_raster")))
     a, b, c = st.columns([3, 1, 1], vertical_alignment="bottom")
     with a:
         name = st.text_input(t("edit.write_name"), found.name, key=f"write_{found.id}", max_chars=80)

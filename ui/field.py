@@ -32,15 +32,16 @@ def page(context: parts.Context) -> None:
         ctx = Visit.of(context)
         t = ctx.t
         block_id = st.query_params.get("block")
+        running = False
         if not block_id:
             parts.title(t, "field")
-            follow.said(t)
-        plan_id = _plan(ctx, context.home, bool(block_id))
+            running = follow.said(context)
+        plan_id = _plan(ctx, context, bool(block_id), running)
         if plan_id is not None and block_id:
             field_block.show(ctx, plan_id, block_id)
         elif plan_id is not None:
             _list(ctx, plan_id)
-            follow.offer(ctx.desk, context.home, t)
+            follow.offer(context, running)
 
 
 def _without_signal(t: Words) -> None:
@@ -57,17 +58,20 @@ def _without_signal(t: Words) -> None:
     )
 
 
-def _plan(ctx: Visit, home: Path, quiet: bool) -> str | None:
+def _plan(ctx: Visit, context: parts.Context, quiet: bool, running: bool) -> str | None:
     """The plan that is reported on: the newest that is followed, unless another is chosen."""
     t = ctx.t
     found = ctx.desk.plans()
     names = dict(zip(found["id"], found["name"], strict=True))
     if not names:
+        if running:
+            follow.offer(context, running)
+            return None
         todo = "field.no_plan_do"
         if ctx.desk.somewhere("plan"):
-            todo = "field.no_plan_yours" if parts.plan_metas(home) else "field.no_plan_make"
+            todo = "field.no_plan_yours" if parts.plan_metas(context.home) else "field.no_plan_make"
         parts.notice("plain", f"<b>{safe.text(t('field.no_plan'))}</b>", safe.text(t(todo)))
-        follow.offer(ctx.desk, home, t)
+        follow.offer(context, running)
         if todo == "field.no_plan_make" and st.button(t("field.go_plan"), key="go_plan", type="primary"):
             st.switch_page("plan.py")
         return None

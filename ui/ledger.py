@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from tracking import targets
+from tracking import ledger_jobs, targets
 from tracking.rules import KINDS
-from ui import field_parts, ledger_conflicts, ledger_proof, numbers, parts, safe
+from ui import field_parts, ledger_conflicts, ledger_proof, numbers, parts, progress, ready, safe
 from ui.field_parts import Visit
 from ui.pages import PAGES
 from ui.parts import Column
@@ -32,13 +32,13 @@ def page(context: parts.Context) -> None:
     parts.title(ctx.t, "ledger")
     view = _view(ctx)
     if view == "chain":
-        ledger_proof.show(ctx)
+        ledger_proof.show(context)
         return
     plan_id = _plan(ctx)
     if view == "conflicts":
         ledger_conflicts.show(ctx, plan_id)
     else:
-        _records(ctx, plan_id)
+        _records(ctx, context, plan_id)
 
 
 def _view(ctx: Visit) -> str:
@@ -57,30 +57,38 @@ def _plan(ctx: Visit) -> str | None:
     return parts.choose("followed", t("ledger.plan"), options, shown) or None
 
 
-def _records(ctx: Visit, plan_id: str | None) -> None:
-    """The reports that fit the filter; of one block, everything about it."""
-    t, desk = ctx.t, ctx.desk
+def _records(ctx: Visit, context: parts.Context, plan_id: str | None) -> None:
+    """The reports that fit the filter, and how to take them along; of one block, everything about it."""
     filters = _filters(ctx, plan_id)
     most = st.session_state.get("ledger_most", AT_ONCE)
-    frame = desk.events(**filters, limit=most + 1)
+    frame = ctx.desk.events(**filters, limit=most + 1)
     if (block_id := filters.get("block_id")) is not None:
         _block(ctx, frame, block_id)
-    if not len(frame) and not filters:
-        parts.notice("plain", f"<b>{safe.text(t('ledger.empty'))}</b>", safe.text(t("ledger.empty_do")))
-        if PAGES["field"].open_to(desk) and st.button(t("ledger.go_field"), key="go_field", type="primary"):
-            st.switch_page("field.py")
-        return
-    if not len(frame):
+    more = len(frame) > most
+    if len(frame):
+        _listed(ctx, frame.head(most), most, more)
+    else:
+        _none(ctx, bool(filters))
+    _take(context, filters, len(frame) > 0, more and ctx.desk.head().seq > ledger_jobs.AT_A_TIME)
+
+
+def _none(ctx: Visit, filtered: bool) -> None:
+    t = ctx.t
+    if filtered:
         parts.notice("plain", f"<b>{safe.text(t('ledger.none'))}</b>", safe.text(t("ledger.none_do")))
         return
-    more = len(frame) > most
-    frame = frame.head(most)
+    parts.notice("plain", f"<b>{safe.text(t('ledger.empty'))}</b>", safe.text(t("ledger.empty_do")))
+    if PAGES["field"].open_to(ctx.desk) and st.button(t("ledger.go_field"), key="go_field", type="primary"):
+        st.switch_page("field.py")
+
+
+def _listed(ctx: Visit, frame: pd.DataFrame, most: int, more: bool) -> None:
+    t = ctx.t
     st.caption(t("ledger.count_more" if more else "ledger.count", n=numbers.plain(len(frame))))
     _table(ctx, frame, _fixes(ctx, frame))
     if more and st.button(t("ledger.more", n=AT_ONCE), key="ledger_more"):
         st.session_state["ledger_most"] = most + AT_ONCE
         st.rerun()
-    _take(ctx, filters)
 
 
 def _filters(ctx: Visit, plan_id: str | None) -> dict[str, Any]:
@@ -270,23 +278,51 @@ def _block(ctx: Visit, frame: pd.DataFrame, block_id: str) -> None:
             st.switch_page("field.py", query_params={"block": block_id})
 
 
-def _take(ctx: Visit, filters: Mapping[str, Any]) -> None:
-    """The same reports as a file; made, and put into the audit, when one asks for it."""
+def _take(ctx: parts.Context, filters: Mapping[str, Any], any_there: bool, many: bool) -> None:
+    """The same reports as a file, made and put into the audit when one asks for it; where there are many, by a job."""
     t, desk = ctx.t, ctx.desk
     if not desk.somewhere("export"):
         return
-    parts.heading(t("ledger.take"), t("ledger.take_note"))
-    private = desk.somewhere("export_private") and st.checkbox(t("ledger.private"), key="with_private")
-    left, right, _ = st.columns([1, 1, 2])
-    for column, kind in ((left, "xlsx"), (right, "csv")):
-        column.download_button(
-            t(f"ledger.{kind}"),
-            data=lambda kind=kind: desk.export_ledger(kind, private=private, lang=ctx.lang, **filters),  # type: ignore[misc]
-            file_name=f"chigai-{t('ledger.title')}-{targets.today():%Y%m%d}.{kind}",
-            key=f"take_{kind}",
-            width="stretch",
-            on_click="ignore",
-        )
+    if any_there:
+        parts.heading(t("ledger.take"), t("ledger.take_note"))
+    running = progress.panel(ctx, "ledger")
+    done = progress.just_done(ctx, "ledger")
+    if done is not None:
+        took = numbers.span(done.started or done.created, done.ended, ctx.lang)
+        parts.notice("good", f"<b>{safe.text(t('export.done', took=took))}</b>")
+    if any_there:
+        private = desk.somewhere("export_private") and st.checkbox(t("ledger.private"), key="with_private")
+        left, right, _ = st.columns([1, 1, 2])
+        for column, kind in ((left, "xlsx"), (right, "csv")):
+            with column:
+                if many:
+                    _prepare(ctx, filters, kind, bool(private), running)
+                else:
+                    _download(ctx, filters, kind, bool(private))
+        if many:
+            st.caption(t("ledger.prepare_note"))
+    ready.show(desk, t, ledger_jobs.WHAT)
+
+
+def _download(ctx: parts.Context, filters: Mapping[str, Any], kind: str, private: bool) -> None:
+    desk = ctx.desk
+    st.download_button(
+        ctx.t(f"ledger.{kind}"),
+        data=lambda: desk.export_ledger(kind, private=private, lang=ctx.lang, **filters),
+        file_name=ledger_jobs.file_name(kind, private),
+        key=f"take_{kind}",
+        width="stretch",
+        on_click="ignore",
+    )
+
+
+def _prepare(ctx: parts.Context, filters: Mapping[str, Any], kind: str, private: bool, running: bool) -> None:
+    label = ctx.t(f"ledger.prepare_{kind}")
+    if st.button(label, key=f"prepare_{kind}", width="stretch", disabled=running):
+        with parts.refusals(ctx.t):
+            job_id = ledger_jobs.prepare(ctx.desk, kind, private, ctx.lang, filters)
+            st.session_state["job_ledger"] = job_id
+            st.rerun()
 
 
 if __name__ == "__main__":

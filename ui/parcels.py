@@ -9,8 +9,8 @@ import geopandas as gpd
 import pandas as pd
 import streamlit as st
 
-from tracking import files, findings
-from ui import maps, numbers, palette, parts, progress, reading_form, safe
+from tracking import files, finding_jobs, findings
+from ui import maps, numbers, palette, parts, progress, reading_form, ready, safe
 from ui.parts import Column
 
 MAP_HEIGHT = 520
@@ -204,24 +204,42 @@ def _list(ctx: parts.Context, chosen: str, summary: pd.DataFrame) -> None:
 def _exported(ctx: parts.Context, chosen: str, manifest: dict[str, Any], fmt: str) -> bytes:
     """The findings in one format, put down as taken out: they name parcels by the codes of the register."""
     for county in manifest["counties"] or [None]:
-        ctx.desk.exported(f"findings {chosen}", county, fmt, private=True)
+        ctx.desk.exported(finding_jobs.what(chosen), county, fmt, private=True)
     return findings.export(files.checked_folder(ctx.home, chosen), fmt, ctx.lang)
 
 
 def _download(ctx: parts.Context, chosen: str, manifest: dict[str, Any]) -> None:
-    """The findings as a file, for whoever mends the data."""
-    t = ctx.t
+    """The findings as a file, for whoever mends the data; where there are many, by a job."""
+    t, many = ctx.t, finding_jobs.many(manifest)
+    running = progress.panel(ctx, "findings")
+    done = progress.just_done(ctx, "findings")
+    if done is not None:
+        took = numbers.span(done.started or done.created, done.ended, ctx.lang)
+        parts.notice("good", f"<b>{safe.text(t('export.done', took=took))}</b>")
     columns = st.columns([1, 1, 1, 2])
     for column, fmt in zip(columns, findings.FORMATS, strict=False):
+        label, key = (
+            t(f"parcels.{'prepare' if many else 'download'}", fmt=t(f"format.{fmt}")),
+            f"findings_{fmt}",
+        )
         with column:
-            st.download_button(
-                t("parcels.download", fmt=t(f"format.{fmt}")),
-                data=partial(_exported, ctx, chosen, manifest, fmt),
-                file_name=f"findings-{chosen[:13]}.{fmt}",
-                on_click="ignore",
-                key=f"findings_{fmt}",
-                width="stretch",
-            )
+            if not many:
+                st.download_button(
+                    label,
+                    data=partial(_exported, ctx, chosen, manifest, fmt),
+                    file_name=finding_jobs.file_name(chosen, fmt),
+                    on_click="ignore",
+                    key=key,
+                    width="stretch",
+                )
+            elif st.button(label, key=key, width="stretch", disabled=running):
+                with parts.refusals(t):
+                    job_id = finding_jobs.prepare(ctx.desk, chosen, fmt, ctx.lang)
+                    st.session_state["job_findings"] = job_id
+                    st.rerun()
+    if many:
+        st.caption(t("export.prepare_private"))
+    ready.show(ctx.desk, t, finding_jobs.what(chosen))
 
 
 def _how(ctx: parts.Context, manifest: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from planning import explain
-from ui import numbers, parts, safe
+from ui import colouring, numbers, parts, safe
 from ui.parts import Column
 
 DEAREST = 20
@@ -26,8 +26,9 @@ def show(ctx: parts.Context, folder: Path, meta: Mapping[str, Any]) -> None:
         return
     with parts.refusals(t):
         told = _explained(str(folder), str(meta["created"]), block)
-        _card(ctx, told)
-        if ctx.desk.may("see_private", told["county"]):
+        private = ctx.desk.may("see_private", told["county"])
+        _card(ctx, told, private)
+        if private:
             _alternatives(ctx, told)
             _loads(ctx, told)
         else:
@@ -78,7 +79,7 @@ def _chosen(ctx: parts.Context, folder: Path, created: str) -> str | None:
     return block.strip() if block else None
 
 
-def _card(ctx: parts.Context, e: Mapping[str, Any]) -> None:
+def _card(ctx: parts.Context, e: Mapping[str, Any], private: bool) -> None:
     t, lang, plain = ctx.t, ctx.lang, numbers.plain
     level, works = e["design_level_m"], e["works"]
     step = (e["elevation_max_m"] or 0.0) - (e["elevation_min_m"] or 0.0)
@@ -134,7 +135,9 @@ def _card(ctx: parts.Context, e: Mapping[str, Any]) -> None:
                 t("plan.block_works"),
                 numbers.volume(works["topsoil_m3"], False),
                 t("unit.m3"),
-                t(
+                t("plan.block_works_unknown")
+                if works["cut_cells_m3"] is None
+                else t(
                     "plan.block_works_note",
                     cut=numbers.volume(works["cut_cells_m3"], False),
                     fill=numbers.volume(works["fill_cells_m3"], False),
@@ -149,7 +152,7 @@ def _card(ctx: parts.Context, e: Mapping[str, Any]) -> None:
         )
         st.caption(t("plan.block_sides", sides=told))
     parts.heading(t("plan.block_rules"))
-    _list([r[lang] for r in sorted(e["rules"], key=lambda r: not r["binds"])])
+    _list([rule[lang] for rule in colouring.rules(e["rules"], private)])
 
 
 def _alternatives(ctx: parts.Context, e: Mapping[str, Any]) -> None:

@@ -18,7 +18,7 @@ from geo.export.selection import Selection
 from geo.export.sheet_frame import DETAIL
 from tracking import exports
 from tracking.exports import HOUSEHOLDS, Wanted
-from ui import numbers, parts, progress, safe
+from ui import numbers, parts, progress, ready, safe
 
 SCOPES = ("whole", "county", "site", "village", "block")
 FORMATS = ("gpkg", "shp", "dxf", "sheets", "stakes", "xlsx", "txt", "kml", "geojson")
@@ -30,10 +30,10 @@ SECONDS_A_THOUSAND = {
     "sheets": 0.8, HOUSEHOLDS: 0.4,
 }  # fmt: skip
 """How long a thousand parcels take, roughly."""
-LONGEST_S, LONGEST_PRIVATE_S = 6.0, 30.0
-"""What takes longer is prepared in the background; what tells of households is not left lying, so it must be less."""
-SHOWN = 5
-"""So many files that lie ready are listed."""
+LONGEST_S = 6.0
+"""What takes longer is prepared in the background."""
+JOBS = ("export", "private")
+"""The kinds of jobs that make files of a plan."""
 
 
 @dataclass(frozen=True)
@@ -95,16 +95,15 @@ def show(ctx: parts.Context, folder: Path, meta: Mapping[str, Any]) -> None:
     st.caption(t(f"export.for_{wanted.fmt}"))
     if wanted.options.datum == "gcj02":
         parts.notice("warn", safe.text(t("export.datum_warning")))
-    running = progress.panel(ctx, "export")
-    done = progress.just_done(ctx, "export")
-    if done is not None:
+    at_work = [progress.panel(ctx, kind) for kind in JOBS]
+    for done in filter(None, [progress.just_done(ctx, kind) for kind in JOBS]):
         took = numbers.span(done.started or done.created, done.ended, ctx.lang)
         parts.notice("good", f"<b>{safe.text(t('export.done', took=took))}</b>")
     if selection is None:
         st.caption(t("export.choose"))
     else:
-        _button(ctx, folder, meta, wanted, rows, running)
-    _ready(ctx, folder)
+        _button(ctx, folder, meta, wanted, rows, any(at_work))
+    ready.show(ctx.desk, t, exports.what(folder.name))
 
 
 def _formats(ctx: parts.Context) -> list[str]:
@@ -244,15 +243,17 @@ def _button(
         if not all(ctx.desk.may("export_private", county) for county in wanted.selection.counties):
             parts.notice("plain", safe.text(t("export.not_yours")))
             return
-        if seconds > LONGEST_PRIVATE_S or (wanted.suffix == ".pdf" and rows > households.MOST_PDF_ROWS):
+        if wanted.suffix == ".pdf" and rows > households.MOST_PDF_ROWS:
             parts.notice("plain", safe.text(t("export.too_long")))
             return
-    elif seconds > LONGEST_S:
+    if seconds > LONGEST_S:
         if st.button(t("export.prepare"), key="prepare", type="primary", disabled=running):
             with parts.refusals(t):
-                st.session_state["job_export"] = exports.prepare(ctx.desk, folder, wanted)
+                st.session_state[f"job_{exports.job_kind(wanted)}"] = exports.prepare(
+                    ctx.desk, folder, wanted
+                )
                 st.rerun()
-        st.caption(t("export.prepare_note"))
+        st.caption(t("export.prepare_private" if wanted.private else "export.prepare_note"))
         return
     counties = {
         str(c["county"]): (str(c.get("name_zh")), str(c.get("name_en"))) for c in meta.get("counties", [])
@@ -273,31 +274,3 @@ def _taken(ctx: parts.Context, folder: Path, wanted: Wanted) -> bytes:
         out = Path(place) / f"export{wanted.ending()}"
         exports.take(ctx.desk, folder, wanted, out)
         return out.read_bytes()
-
-
-def _ready(ctx: parts.Context, folder: Path) -> None:
-    """What was prepared of this plan, the newest first."""
-    t = ctx.t
-    found = exports.prepared(ctx.desk, folder.name)[:SHOWN]
-    if not found:
-        return
-    st.markdown(f"**{t('export.ready')}**")
-    for ready in found:
-        left, right = st.columns([4, 1], vertical_alignment="center")
-        with left:
-            line = t(
-                "export.ready_line",
-                name=ready.path.name,
-                size=numbers.plain(ready.size_mb, 1),
-                made=numbers.moment(ready.created),
-            )
-            st.html(f'<div class="cg-small">{safe.text(line)}</div>')
-        with right:
-            st.download_button(
-                t("export.download"),
-                data=lambda ready=ready: exports.fetch(ctx.desk, ready),  # type: ignore[misc]
-                file_name=ready.path.name,
-                on_click="ignore",
-                key=f"fetch_{ready.id}",
-                width="stretch",
-            )

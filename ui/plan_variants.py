@@ -12,7 +12,7 @@ from geo import plans
 from planning import comparing
 from planning.parameters import Switch
 from tracking import variants
-from ui import maps, numbers, parts, safe
+from ui import maps, numbers, parts, progress, safe
 from ui.parts import Column
 
 MOST_ROWS = 500
@@ -23,6 +23,12 @@ def show(ctx: parts.Context, metas: list[dict[str, Any]], shown: str) -> None:
     """The section. shown: the folder of the plan that the page shows, which the others are held against."""
     t = ctx.t
     parts.heading(t("variant.title"), t("variant.note"))
+    approves = ctx.desk.somewhere("approve")
+    running = approves and progress.panel(ctx, "approve")
+    done = progress.just_done(ctx, "approve")
+    if done is not None:
+        took = numbers.span(done.started or done.created, done.ended, ctx.lang)
+        parts.notice("good", f"<b>{safe.text(t('variant.approve_done', took=took))}</b>")
     approved = variants.history(ctx.desk)
     _approved(ctx, approved, {str(m["folder"]): m for m in metas})
     by_id = {str(m["folder"]): m for m in metas}
@@ -42,7 +48,7 @@ def show(ctx: parts.Context, metas: list[dict[str, Any]], shown: str) -> None:
             parts.select("plan", shown)
             st.session_state["edit_new"] = True
             st.switch_page("edit.py")
-    if ctx.desk.somewhere("approve") and all(found.plan != shown for found in approved):
+    if approves and not running and all(found.plan != shown for found in approved):
         with st.expander(t("variant.approve")):
             _approve(ctx, shown)
 
@@ -209,6 +215,6 @@ def _approve(ctx: parts.Context, shown: str) -> None:
     st.caption(t("variant.approve_note"))
     sure = st.checkbox(t("variant.approve_sure"), key=f"sure_{shown}")
     if st.button(t("variant.approve"), key="approve_plan", type="primary", disabled=not sure):
-        with parts.refusals(t), st.spinner(t("follow.busy")):
-            variants.approve(ctx.desk, shown)
+        with parts.refusals(t):
+            st.session_state["job_approve"] = variants.begin_approval(ctx.desk, shown)
             st.rerun()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,19 @@ STAGES = {
     "plan": ("read", "check", "import", "neighbours", "levels", "blocks", "outlines", "sites", "write"),
     "draft": ("draft",),
     "export": ("export",),
+    "private": ("private",),
+    "ledger": ("ledger",),
+    "findings": ("findings",),
+    "verify": ("verify",),
+    "register": ("register",),
+    "approve": ("register", "approve"),
 }
 RESULT = {"check": "data", "plan": "plan", "draft": "plan", "export": "export"}
 """The choice (`parts.choose`) that shows what a kind of job makes."""
+RECENT = 60
+"""So many of the last jobs are looked through."""
+LOOKED_BACK = timedelta(hours=24)
+"""Whoever comes back is told for so long that their job did not finish."""
 
 
 def start(ctx: parts.Context, kind: str, request: dict[str, Any]) -> None:
@@ -27,29 +38,48 @@ def start(ctx: parts.Context, kind: str, request: dict[str, Any]) -> None:
 
 
 def panel(ctx: parts.Context, kind: str) -> bool:
-    """The job of this kind that this session started, else any that runs. True while one is running."""
-    key = f"job_{kind}"
-    job_id = st.session_state.get(key)
+    """The job of this kind that this session started, else one that runs and is this person's business, else their
+    last one where it did not finish. True while one is running."""
+    job_id = _looked_at(ctx, kind)
     if job_id is None:
-        job_id = next(
-            (j.id for j in jobs.recent(ctx.home) if j.kind == kind and not j.finished),
-            None,
-        )
-        if job_id is None:
-            return False
-        st.session_state[key] = job_id
+        return False
     job = jobs.status(job_id, ctx.home)
     if not job.finished:
         _watch(ctx, kind, job_id)
         return True
     if job.state == "done":
-        del st.session_state[key]
+        del st.session_state[f"job_{kind}"]
         st.session_state[f"done_{kind}"] = job_id
         if kind in RESULT:
             parts.select(RESULT[kind], Path(job.result or "").name)
     else:
         _ended_badly(ctx, kind, job)
     return False
+
+
+def at_work(ctx: parts.Context, kind: str) -> bool:
+    """Whether `panel` would show a job that is not finished; draws nothing."""
+    job_id = _looked_at(ctx, kind)
+    return job_id is not None and not jobs.status(job_id, ctx.home).finished
+
+
+def _looked_at(ctx: parts.Context, kind: str) -> str | None:
+    key = f"job_{kind}"
+    if st.session_state.get(key) is None and (found := _come_back_to(ctx, kind)) is not None:
+        st.session_state[key] = found
+    return st.session_state.get(key)
+
+
+def _come_back_to(ctx: parts.Context, kind: str) -> str | None:
+    desk = ctx.desk
+    found = [job for job in jobs.recent(ctx.home, RECENT) if job.kind == kind and desk.sees(job)]
+    for job in found:
+        if not job.finished:
+            return job.id
+    if found and found[0].by == desk.person.id and found[0].state in ("failed", "broken_off"):
+        ended = datetime.fromisoformat(found[0].ended or found[0].created)
+        return found[0].id if datetime.now(UTC) - ended < LOOKED_BACK else None
+    return None
 
 
 def just_done(ctx: parts.Context, kind: str) -> jobs.Job | None:
@@ -100,9 +130,8 @@ def _watch(ctx: parts.Context, kind: str, job_id: str) -> None:
         )
         st.html(f'<ul class="cg-stages">{rows}</ul>')
         stopping = (Path(ctx.home) / "jobs" / job_id / "cancel").exists()
-        if st.button(
-            t("job.stopping") if stopping else t("job.cancel"), disabled=stopping, key=f"cancel_{kind}"
-        ):
+        label = "job.closing" if job.closing else "job.stopping" if stopping else "job.cancel"
+        if st.button(t(label), disabled=stopping or job.closing, key=f"cancel_{kind}"):
             ctx.desk.stop(job_id)
             st.rerun(scope="fragment")
         st.caption(t("job.outlives"))

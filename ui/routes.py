@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from geo import tiles
@@ -37,6 +37,7 @@ def routes() -> list[Route]:
     """Every route, for st.App(routes=…). Only GET and HEAD and no listing; what changes something is a draft's
     alone, and takes POST."""
     return [
+        Route("/overview", _overview),
         Route(f"{maps.ROOT}/assets/{{name}}", _asset),
         Route(f"{maps.ROOT}/map/plan/{{id}}", guarded(_plan_page)),
         Route(f"{maps.ROOT}/map/upload/{{id}}", guarded(_findings_page)),
@@ -51,6 +52,12 @@ def routes() -> list[Route]:
         *state_routes.routes(),
         *photo_routes.routes(),
     ]
+
+
+def _overview(request: Request) -> Response:
+    """The first page lies at the root, and Streamlit knows it by no other address: who writes its name is led there."""
+    query = request.url.query
+    return RedirectResponse(f"/?{query}" if query else "/", headers=answers.SAFE)
 
 
 def _asset(request: Request) -> Response:

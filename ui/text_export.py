@@ -68,12 +68,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "export.download": ("下载", "Download"),
     "export.prepare": ("准备文件", "Prepare the file"),
     "export.prepare_note": ("这份文件要算一会儿，在后台准备好以后放在下面。", "This file takes a while: it is prepared in the background and will lie below."),
+    "export.prepare_private": ("带农户信息的文件在后台准备：只有您能下载，存放一天后自动删除。", "A file with household data is prepared in the background: only you can download it, and it is deleted after a day."),
     "export.not_yours": ("您没有这个县（市、区）的农户信息权限。", "You have no right to this county's households."),
-    "export.too_long": ("太大，一次下载不完：请选一个县（市、区）或一个村。", "Too much for one download: choose a county or a village."),
+    "export.too_long": ("太长，一份 PDF 放不下：请选一个村，或换成 Excel、每村一个文件。", "Too long for one PDF: choose a village, or Excel, or a file for each village."),
     "export.ready": ("备好的文件", "Files that lie ready"),
+    "export.ready_own": ("按您的权限准备的文件只有您看得到，一天后自动删除。", "Files made by your own rights are seen by you alone, and deleted after a day."),
     "export.done": ("文件已备好，用时 {took}。", "The file was prepared in {took}."),
     "export.ready_line": ("{name} · {size} MB · {made}", "{name} · {size} MB · {made}"),
     "job.export": ("文件准备", "Preparing the file"),
     "stage.export": ("写文件", "write the file"),
+    "job.private": ("内部文件准备", "Preparing the internal file"),
+    "stage.private": ("写文件", "write the file"),
 }
 # fmt: on

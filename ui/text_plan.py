@@ -92,6 +92,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "plan.block_cost": ("费用", "Cost"),
     "plan.block_cost_note": ("土方 {earthwork}，形状 {shape}，多户 {operators}", "earth {earthwork}, shape {shape}, operators {operators}"),
     "plan.block_works": ("表土剥离", "Topsoil stripped"),
+    "plan.block_works_unknown": ("按栅格的挖填算不出：高程栅格没有留在服务器上，或没有盖住这里", "no cut and fill by the raster's cells: the elevation raster is not kept here any more, or does not reach here"),
     "plan.block_works_note": ("按栅格算：挖 {cut} m³，填 {fill} m³", "from the raster's cells: cut {cut} m³, fill {fill} m³"),
     "plan.block_sides": ("四周：{sides}。", "Beside it: {sides}."),
     "plan.block_comma": ("、", ", "),

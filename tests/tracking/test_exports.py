@@ -1,7 +1,8 @@
-"""Who may take what out of a plan, what the audit has of it, and files that a job prepares."""
+"""Who may take what out of a plan, what the audit has of it, and the jobs that prepare large files."""
 
 from __future__ import annotations
 
+import io
 import json
 import time
 import zipfile
@@ -15,7 +16,7 @@ from geo.errors import ChigaiError
 from geo.export.options import Options
 from geo.export.selection import Selection
 from tests.page_home import small_plan
-from tracking import audit, exports, jobs
+from tracking import audit, exports, jobs, people, prepared
 from tracking.desk import Desk
 from tracking.exports import FORMATS, Wanted
 from tracking.people import LOCAL, ForbiddenError, Person
@@ -151,28 +152,17 @@ def test_a_file_says_by_its_name_what_it_is(wanted: Wanted, name: str) -> None:
 # files that a job prepares
 
 
-def finished(job_id: str, home: Path) -> jobs.Job:
-    end = time.monotonic() + 120
-    while not (job := jobs.status(job_id, home)).finished:
-        assert time.monotonic() < end, job
-        time.sleep(0.1)
-    return job
-
-
 def test_a_job_prepares_a_file_that_whoever_may_export_fetches(store: Store, folder: Path) -> None:
     home = folder.parents[1]
     asked = Wanted("dxf", ".zip", Selection(counties=(HULIN,)))
     job_id = exports.prepare(desk(store, VIEWER, folder), folder, asked)
     job = finished(job_id, home)
-    assert (job.state, job.result) == ("done", f"exports/{job_id}"), job
-    (ready,) = exports.prepared(desk(store, OFFICIAL, folder), "one")
-    assert (
-        ready.path.name == "one-虎林市-dxf.zip"
-        and ready.told == "dxf.zip counties=230381"
-        and ready.size_mb > 0
-    )
-    assert exports.prepared(desk(store, OFFICIAL, folder), "other") == []
-    content = exports.fetch(desk(store, OFFICIAL, folder), ready)
+    assert (job.state, job.result, job.by) == ("done", f"exports/{job_id}", "v"), job
+    (ready,) = prepared.listed(desk(store, OFFICIAL, folder), "plan one")
+    assert ready.path.name == "one-虎林市-dxf.zip" and ready.told == "dxf.zip counties=230381"
+    assert ready.size_mb > 0 and not ready.private
+    assert prepared.listed(desk(store, OFFICIAL, folder), "plan other") == []
+    content = prepared.fetch(desk(store, OFFICIAL, folder), ready)
     assert content == ready.path.read_bytes()
     with zipfile.ZipFile(ready.path) as archive:
         assert len(archive.namelist()) == 1
@@ -180,31 +170,73 @@ def test_a_job_prepares_a_file_that_whoever_may_export_fetches(store: Store, fol
     assert (row["actor"], row["action"], row["detail"]) == ("o", "export", "dxf.zip counties=230381")
 
 
+@pytest.mark.usefixtures("at_once")
 def test_what_cannot_be_made_ends_in_words(store: Store, folder: Path) -> None:
     job_id = exports.prepare(
         desk(store, VIEWER, folder), folder, Wanted("gpkg", selection=Selection(sites=("S9",)))
     )
     job = finished(job_id, folder.parents[1])
     assert job.state == "failed" and "没有示范点" in job.message_zh
-    assert exports.prepared(desk(store, VIEWER, folder), "one") == []
+    assert prepared.listed(desk(store, VIEWER, folder), "plan one") == []
 
 
-@pytest.mark.parametrize("wanted", [HOUSEHOLDS, OWN_IDS], ids=["households", "own ids"])
-def test_households_are_never_left_lying(store: Store, folder: Path, wanted: Wanted) -> None:
-    with pytest.raises(ChigaiError, match="not kept on the server"):
-        exports.prepare(desk(store, LOCAL, folder), folder, wanted)
-    assert not (folder.parents[1] / "exports").exists()
+def test_households_are_prepared_by_who_may_see_them_alone(store: Store, folder: Path) -> None:
+    for person in (OF_MISHAN, OFFICIAL, VIEWER, FIELD):
+        for wanted in (HOUSEHOLDS, OWN_IDS):
+            with pytest.raises(ForbiddenError):
+                exports.prepare(desk(store, person, folder), folder, wanted)
+    assert not (folder.parents[1] / "jobs").exists()
+    assert set(told(store)["action"]) == {"export_private"} and set(told(store)["outcome"]) == {"refused"}
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_household_list_is_prepared_for_the_one_who_asked_and_the_audit_has_the_download(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = folder.parents[1]
+    monkeypatch.setenv("CHIGAI_DATABASE_URL", store.url.render_as_string(hide_password=False))
+    asker = people.add_user(store, LOCAL, "王规划", "wang@example.org", "planner", [HULIN])
+    job = finished(exports.prepare(desk(store, asker, folder), folder, HOUSEHOLDS), home)
+    assert (job.kind, job.state, job.result) == ("private", "done", f"personal/{job.id}"), job
+    place = home / "personal" / job.id
+    assert place.stat().st_mode & 0o077 == 0
+    # planners of the same county see nothing of it, nor may they stop it
+    for other in (OF_HULIN, PLANNER, LOCAL):
+        assert prepared.listed(desk(store, other, folder), "plan one") == []
+        assert not desk(store, other, folder).sees(job)
+    (ready,) = prepared.listed(desk(store, asker, folder), "plan one")
+    with pytest.raises(ForbiddenError):
+        prepared.fetch(desk(store, OF_HULIN, folder), ready)
+    content = prepared.fetch(desk(store, asker, folder), ready)
+    book = openpyxl.load_workbook(io.BytesIO(content))
+    assert "内部资料" in book.worksheets[0].oddHeader.right.text
+    row = told(store).iloc[0].to_dict()
+    assert (row["actor"], row["action"], row["county"], row["outcome"]) == (
+        asker.id, "export_private", HULIN, "done",
+    )  # fmt: skip
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_job_in_the_name_of_somebody_who_lost_the_right_makes_nothing(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = folder.parents[1]
+    monkeypatch.setenv("CHIGAI_DATABASE_URL", store.url.render_as_string(hide_password=False))
+    asker = people.add_user(store, LOCAL, "王规划", "wang@example.org", "planner", [HULIN])
+    people.change_user(store, LOCAL, asker.id, 1, role="official")
+    job = finished(exports.prepare(desk(store, asker, folder), folder, HOUSEHOLDS), home)
+    assert job.state == "failed" and "没有“导出农户信息”的权限" in job.message_zh
+    people.change_user(store, LOCAL, asker.id, 2, role="planner", active=False)
+    assert finished(exports.prepare(desk(store, asker, folder), folder, HOUSEHOLDS), home).state == "failed"
+    assert not (home / "personal").exists()
 
 
 def test_nobody_without_the_right_prepares_sees_or_stops(store: Store, folder: Path) -> None:
     at = desk(store, FIELD, folder)
-    for refused in (
-        lambda: exports.prepare(at, folder, Wanted("gpkg")),
-        lambda: exports.prepared(at, "one"),
-        lambda: at.start("export", {}),
-    ):
+    for refused in (lambda: exports.prepare(at, folder, Wanted("gpkg")), lambda: at.start("export", {})):
         with pytest.raises(ForbiddenError):
             refused()
+    assert prepared.listed(at, "plan one") == []
 
 
 def test_an_export_is_stopped_by_whoever_may_export_and_a_plan_is_not(store: Store, folder: Path) -> None:
@@ -218,17 +250,18 @@ def test_an_export_is_stopped_by_whoever_may_export_and_a_plan_is_not(store: Sto
     assert not (other / "cancel").exists()
 
 
-def test_the_oldest_prepared_files_go(store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "KEPT", 2)
-    home = folder.parents[1]
-    request = {"plan": "one", **Wanted("gpkg").as_json()}
-    for number in range(4):
-        made = home / "jobs" / f"j{number}" / "out" / f"j{number}"
-        made.mkdir(parents=True)
-        (made / "one.gpkg").write_bytes(b"x")
-        exports.keep(home, f"j{number}", request, made)
-    assert [ready.id for ready in exports.prepared(desk(store, VIEWER, folder), "one")] == ["j3", "j2"]
-    gone = exports.prepared(desk(store, VIEWER, folder), "one")[0]
-    gone.path.unlink()
-    with pytest.raises(ChigaiError, match="cleared away"):
-        exports.fetch(desk(store, VIEWER, folder), gone)
+def test_a_personal_job_is_stopped_by_the_one_whose_it_is_alone(store: Store, folder: Path) -> None:
+    job = jobs.create("private", {"plan": "one", "by": OF_HULIN.id}, folder.parents[1])
+    with pytest.raises(ForbiddenError):
+        desk(store, PLANNER, folder).stop(job.name)
+    assert not (job / "cancel").exists()
+    desk(store, OF_HULIN, folder).stop(job.name)
+    assert (job / "cancel").exists()
+
+
+def finished(job_id: str, home: Path) -> jobs.Job:
+    end = time.monotonic() + 120
+    while not (job := jobs.status(job_id, home)).finished:
+        assert time.monotonic() < end, job
+        time.sleep(0.1)
+    return job

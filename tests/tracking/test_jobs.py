@@ -210,3 +210,36 @@ def test_a_reader_never_sees_half_a_status(tmp_path: Path) -> None:
         json.loads((folder / "status.json").read_text("utf-8"))
     stop.set()
     thread.join()
+
+
+# work whose last steps belong together
+
+
+def test_work_that_closes_is_not_stopped_any_more(tmp_path: Path) -> None:
+    folder = jobs.create("approve", {}, tmp_path)
+    script = (
+        "import pathlib, sys, time; from tracking import jobs; folder = pathlib.Path(sys.argv[1]);"
+        "jobs.closing(folder.name, folder.parents[1]); time.sleep(1.5); jobs._update(folder, state='done')"
+    )
+    thread = watched(folder, [sys.executable, "-c", script, str(folder)])
+    # asked for a moment before the work said so: it is not killed either
+    until(lambda: jobs.status(folder.name, tmp_path).closing)
+    (folder / "cancel").touch()
+    assert finished(folder.name, tmp_path).state == "done"
+    thread.join(10)
+
+
+def test_a_cancel_of_work_that_closes_is_not_even_taken(tmp_path: Path) -> None:
+    folder = jobs.create("approve", {}, tmp_path)
+    jobs.closing(folder.name, tmp_path)
+    jobs.cancel(folder.name, tmp_path)
+    assert not (folder / "cancel").exists()
+
+
+def test_a_cancel_that_came_before_stops_it_from_closing(tmp_path: Path) -> None:
+    def work(request: dict[str, Any], home: Path, job_id: str, progress: Progress) -> Path:
+        jobs.cancel(job_id, home)
+        jobs.closing(job_id, home)
+        raise AssertionError("the cancel went unheard")
+
+    assert ends(work, tmp_path).state == "cancelled"

@@ -42,7 +42,7 @@ def test_planners_of_the_county_upload_check_and_plan(
     assert [m["id"] for m in desk.checked()] == [made]
     assert desk.keep_upload(GPKG, 1, files.SUFFIXES).endswith("/a.gpkg")
     assert desk.start("check", {}) == desk.start("plan", {"parcels": made}) == "job"
-    desk.stop("job")
+    desk.stop(jobs.create("plan", {}, tmp_path).name)
     assert started == ["check", "plan", "stop"]
 
 

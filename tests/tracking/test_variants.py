@@ -14,7 +14,7 @@ from planning.editing.writing import write
 from tests.page_home import checked_parcels
 from tracking import audit, jobs, states, variants
 from tracking.desk import Desk
-from tracking.people import ForbiddenError, Person
+from tracking.people import LOCAL, ForbiddenError, Person
 from tracking.store import Store
 
 HULIN, MISHAN = "230381", "230382"
@@ -114,3 +114,40 @@ def test_two_or_three_plans_are_compared(desk: Desk, house: Path) -> None:
     with pytest.raises(ChigaiError):
         variants.compare(desk, ["P", "../P"])
     assert len(variants.hands(desk, "P", "Q")) == len(variants.hands_summed(desk, "P", "Q")) == 0
+
+
+def test_an_approval_by_a_job_is_stopped_before_its_last_steps_or_not_at_all(
+    desk: Desk, house: Path, monkeypatch: pytest.MonkeyPatch, at_once: None
+) -> None:
+    monkeypatch.setenv("CHIGAI_DATABASE_URL", desk.store.url.render_as_string(hide_password=False))
+    one = Desk(desk.store, LOCAL, house)
+    whole = jobs.closing
+    asked: list[str] = []
+
+    def cancelled(job_id: str, home: Path) -> None:
+        jobs.cancel(job_id, home)
+        whole(job_id, home)
+
+    monkeypatch.setattr(jobs, "closing", cancelled)
+    job = jobs.status(variants.begin_approval(one, "P"), house)
+    assert job.state == "cancelled" and frozen.mark(house / "plans" / "P") is None
+    assert variants.history(one) == [] and set(one.states("P").state) == {"planned"}
+
+    def late(job_id: str, home: Path) -> None:
+        whole(job_id, home)
+        jobs.cancel(job_id, home)
+        asked.append(job_id)
+
+    monkeypatch.setattr(jobs, "closing", late)
+    job = jobs.status(variants.begin_approval(one, "P"), house)
+    assert asked == [job.id] and (job.state, job.result) == ("done", "plans/P")
+    assert [found.plan for found in variants.history(one)] == ["P"]
+    with pytest.raises(ChigaiError, match="approved before"):
+        variants.begin_approval(one, "P")
+
+
+def test_no_job_approves_for_who_may_not_in_every_county(store: Store, house: Path) -> None:
+    for person in (OF_HULIN, Person("o", "主管", "official", None)):
+        with pytest.raises(ForbiddenError):
+            variants.begin_approval(Desk(store, person, house), "P")
+    assert jobs.recent(house) == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.tracking.conftest import (  # noqa: F401
+    at_once,
     followed,
     home,
     new_database,

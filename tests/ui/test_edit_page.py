@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import html
 import json
 import re
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from geo import frozen
+from geo.errors import ChigaiError
 from planning.editing.changes import Asked
 from planning.editing.writing import write
 from tests.page_home import small_plan
-from tracking import draft_units, drafts, jobs, variants
+from tracking import draft_units, drafts, files, jobs, variants
 from tracking.desk import Desk
 from tracking.people import LOCAL, Person
 from tracking.store import ENVIRONMENT, Store
@@ -54,7 +58,7 @@ def words(at: AppTest) -> str:
     bodies = [e.proto.body for e in at.get("html") if not e.proto.body.lstrip().startswith(("<style", "/*"))]
     said = [re.sub(r"<[^>]+>", " ", body) for body in bodies]
     said += [c.value for c in at.caption] + [e.label for e in at.expander]
-    return re.sub(r" +", " ", "\n".join(said).replace("\u00a0", " "))
+    return re.sub(r" +", " ", html.unescape("\n".join(said)).replace("\u00a0", " "))
 
 
 def labelled(at: AppTest, kind: str, label: str) -> object:
@@ -138,6 +142,41 @@ def test_the_draft_is_written_by_a_job_and_put_away(desk: Desk, monkeypatch: pyt
     assert drafts.listed(desk) == [] and not at.exception
 
 
+@pytest.mark.parametrize("lang", text.LANGUAGES)
+def test_the_page_says_that_sites_are_chosen_again_and_where_the_raster_is_gone(
+    desk: Desk, house: Path, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    later, gone = text.TEXTS["edit.sites_later"], text.TEXTS["edit.no_raster"]
+    draft = drafts.begin(desk, "P", "x")
+    said = words(opened("edit", draft=draft, lang=lang))
+    assert later[lang == "en"] in said and gone[lang == "en"] in said
+    monkeypatch.setattr(files, "dem_of", lambda home, plan: house / "dem.tif")
+    said = words(opened("edit", draft=draft, lang=lang))
+    assert later[lang == "en"] in said and gone[lang == "en"] not in said
+
+
+def test_a_draft_written_without_the_raster_shows_no_figure_that_is_none(
+    desk: Desk, house: Path, at_once: None
+) -> None:
+    draft = drafts.begin(desk, "P", "没有栅格")
+    blocks = pd.read_parquet(house / "plans" / "P" / "blocks.parquet")
+    largest = blocks.sort_values("n_parcels").iloc[-1]
+    unit, *_ = drafts.look(desk, draft, int(largest.field_unit))
+    for row in unit.base.members()[largest.block_id]:
+        with contextlib.suppress(ChigaiError):
+            drafts.apply(desk, draft, unit.number, Asked("take_out", parcels=(unit.names[row],)), 0)
+            break
+    plan = jobs.status(drafts.start_writing(desk, draft, ""), house)
+    assert plan.state == "done", plan
+    works = pd.read_parquet(house / "plans" / plan.id / "works.parquet")
+    unknown = works[works.cut_cells_m3.isna()]
+    assert len(unknown) and unknown.topsoil_m3.notna().all()
+    for lang in text.LANGUAGES:
+        said = words(opened("plan", plan=plan.id, block=unknown.block_id.iloc[0], lang=lang))
+        assert text.TEXTS["plan.block_works_unknown"][lang == "en"] in said
+        assert re.search(r"\bnan\b", said, re.IGNORECASE) is None
+
+
 def test_without_a_plan_and_without_the_right_the_page_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,7 +211,9 @@ def test_plans_stand_side_by_side_with_the_parcels_that_change_hands(desk: Desk,
     assert f"{gone} 个小池" in said and f"小池清单（{gone}）" in said
 
 
-def test_the_approved_plan_is_told_with_its_checksum_and_whether_it_holds(desk: Desk, house: Path) -> None:
+def test_the_approved_plan_is_told_with_its_checksum_and_whether_it_holds(
+    desk: Desk, house: Path, at_once: None
+) -> None:
     at = opened("plan", plan="P")
     assert at.button("approve_plan").disabled
     at.checkbox("sure_P").check().run()
@@ -180,7 +221,9 @@ def test_the_approved_plan_is_told_with_its_checksum_and_whether_it_holds(desk: 
     assert not at.exception
     sha = frozen.checksum(house / "plans" / "P")
     said = words(at)
-    assert sha in said and "文件与批准时完全一致" in said and "当前批准的方案" in said
+    assert (
+        "已批准，用时" in said and sha in said and "文件与批准时完全一致" in said and "当前批准的方案" in said
+    )
     assert variants.history(desk)[0].sha256 == sha
     assert not [b for b in at.button if b.key == "approve_plan"]
     path = house / "plans" / "P" / "plan.json"

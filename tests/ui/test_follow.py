@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ui.office import LOCAL, OFFICIAL, PLANNER, TEAM, Office, words
+from tracking import jobs
 from tracking.store import Store
 
 
@@ -20,7 +21,7 @@ def empty(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Offi
 
 
 def test_a_plan_that_was_made_is_registered_and_approved_from_the_page(
-    empty: Office, write_plan: Callable[..., Path]
+    empty: Office, write_plan: Callable[..., Path], at_once: None
 ) -> None:
     write_plan(plan_id="q", name="plans")
     at = empty.open("field", LOCAL)
@@ -37,6 +38,35 @@ def test_where_no_plan_was_made_the_page_says_where_to_make_one(empty: Office) -
     assert "先到“方案”页做一个" in words(empty.open("field", PLANNER))
 
 
+def test_while_a_plan_is_being_registered_the_page_says_so_and_it_can_be_stopped(
+    empty: Office, write_plan: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_plan(plan_id="q", name="plans")
+    monkeypatch.setattr(jobs, "start", lambda *asked: jobs.create(*asked).name)
+    at = empty.open("field", LOCAL)
+    at.button(key="follow").click().run()
+    said = words(at)
+    assert "方案登记排队中" in said and "登记大池" in said and "回来仍能看到" in said
+    # somebody else, or the same one in another browser, finds it under way and begins no second
+    at = empty.open("field", PLANNER, lang="en")
+    assert "Registering the plan is waiting its turn" in words(at)
+    assert "follow" not in [b.key for b in at.button]
+    at.button(key="cancel_register").click().run()
+    assert (empty.home / "jobs" / jobs.recent(empty.home)[0].id / "cancel").exists()
+
+
+def test_a_registering_that_failed_says_so_to_the_one_who_comes_back(
+    empty: Office, write_plan: Callable[..., Path], at_once: None
+) -> None:
+    folder = write_plan(plan_id="q", name="plans")
+    (folder / "sites.parquet").write_bytes(b"no table")
+    empty.open("field", LOCAL).button(key="follow").click().run()
+    for lang, said in (("zh", "方案登记没有完成"), ("en", "files are incomplete or damaged")):
+        assert said in words(empty.open("field", LOCAL, lang=lang))
+    assert "没有完成" not in words(empty.open("field", PLANNER))
+    assert len(empty.desk().plans()) == 0
+
+
 @pytest.mark.parametrize("person", [TEAM, OFFICIAL])
 def test_who_may_not_plan_registers_nothing(
     empty: Office, write_plan: Callable[..., Path], person: object
@@ -47,10 +77,10 @@ def test_who_may_not_plan_registers_nothing(
 
 
 def test_a_second_plan_is_offered_with_a_word_on_what_it_does(
-    office: Office, write_plan: Callable[..., Path]
+    office: Office, write_plan: Callable[..., Path], at_once: None
 ) -> None:
     write_plan(plan_id="q", name="plans")
-    at = office.open("field", PLANNER)
+    at = office.open("field", LOCAL)
     assert "原方案上已完成的不再计入" in words(at)
     at.button(key="follow").click().run()
     assert set(office.desk().plans()["id"]) == {"p", "q"}

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from tests.tracking.camera import photo
 from tests.tracking.conftest import report
 from tests.ui.office import HULIN, LOCAL, MISHAN, OFFICIAL, PLANNER, TEAM, TRICK, VIEWER, Office, html, words
-from tracking import audit, ledger
+from tracking import audit, jobs, ledger, ledger_jobs
 from tracking.people import Person
 from tracking.register import change_block
 from tracking.rules import Event
@@ -164,14 +164,35 @@ def test_without_conflicts_it_says_so(filled: Office) -> None:
     assert "没有冲突" in words(filled.open("ledger", PLANNER, view="conflicts"))
 
 
-def test_the_proof_says_that_all_is_sound_and_what_to_note_down(filled: Office) -> None:
-    at = press(filled.open("ledger", PLANNER, view="chain"), "verify")
+def test_the_proof_says_that_all_is_sound_and_what_to_note_down(filled: Office, at_once: None) -> None:
+    at = press(filled.open("ledger", LOCAL, view="chain"), "verify")
     head = filled.desk().head()
     assert "完好：5 条记录" in words(at)
     assert head.hash in re.sub(r"\s", "", words(at)) and "第 5 条" in words(at)
 
 
-def test_the_proof_says_where_the_ledger_was_changed(filled: Office) -> None:
+def test_the_proof_is_found_again_and_says_what_came_since(filled: Office, at_once: None) -> None:
+    press(filled.open("ledger", LOCAL, view="chain"), "verify")
+    at = filled.open("ledger", OFFICIAL, view="chain")
+    assert "完好：5 条记录" in words(at) and "此后又收到" not in words(at)
+    filled.report("progress", 6, "b1", "team", done_mu=14.0)
+    assert "此后又收到 1 条，还没有核对" in words(filled.open("ledger", OFFICIAL, view="chain"))
+
+
+def test_while_the_ledger_is_verified_no_second_is_begun_and_it_can_be_stopped(
+    filled: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "start", lambda *asked: jobs.create(*asked).name)
+    press(filled.open("ledger", LOCAL, view="chain"), "verify")
+    at = filled.open("ledger", LOCAL, view="chain")
+    assert "台账核对排队中" in words(at) and "verify" not in [b.key for b in at.button]
+    at.button(key="cancel_verify").click().run()
+    assert (filled.home / "jobs" / jobs.recent(filled.home)[0].id / "cancel").exists()
+    # it answers the one who asked: others begin their own
+    assert "verify" in [b.key for b in filled.open("ledger", PLANNER, view="chain").button]
+
+
+def test_the_proof_says_where_the_ledger_was_changed(filled: Office, at_once: None) -> None:
     with filled.store.engine.begin() as connection:
         if filled.store.postgres:
             connection.exec_driver_sql("ALTER TABLE events DISABLE TRIGGER USER")
@@ -185,19 +206,19 @@ def test_the_proof_says_where_the_ledger_was_changed(filled: Office) -> None:
         if filled.store.postgres:
             connection.exec_driver_sql("ALTER TABLE events ENABLE TRIGGER USER")
     assert "events" in APPEND_ONLY
-    at = press(filled.open("ledger", PLANNER, view="chain"), "verify")
+    at = press(filled.open("ledger", LOCAL, view="chain"), "verify")
     assert "从第 3 条起不可信" in words(at) and "交给管理员" in words(at) and "完好" not in words(at)
 
 
-def test_a_head_that_was_noted_is_held_against_the_ledger(filled: Office) -> None:
+def test_a_head_that_was_noted_is_held_against_the_ledger(filled: Office, at_once: None) -> None:
     head = filled.desk().head()
     filled.report("progress", 6, "b1", "team", done_mu=14.0)
-    at = filled.open("ledger", PLANNER, view="chain")
+    at = filled.open("ledger", LOCAL, view="chain")
     at.number_input(key="noted_number").set_value(head.seq).run()
     assert "一起填" in words(press(at, "verify"))
     spaced = " ".join(head.hash[i : i + 8].upper() for i in range(0, 64, 8))
     at.text_input(key="noted_seal").set_value(spaced).run()
-    assert "您抄下的凭证也在其中" in words(press(at, "verify"))
+    assert "您抄下的凭证（第 5 条）也在其中" in words(press(at, "verify"))
     at.text_input(key="noted_seal").set_value("0" * 64).run()
     assert f"从第 {head.seq} 条起不可信" in words(press(at, "verify"))
 
@@ -218,6 +239,25 @@ def test_who_may_not_export_finds_no_button_for_it(filled: Office) -> None:
     assert len(filled.open("ledger", TEAM).get("download_button")) == 0
     at = filled.open("ledger", OFFICIAL)
     assert len(at.get("download_button")) == 2 and len(at.checkbox) == 0
+
+
+def test_a_long_ledger_is_written_by_a_job_for_the_one_who_asked(
+    filled: Office, monkeypatch: pytest.MonkeyPatch, at_once: None
+) -> None:
+    many = [report("progress", 5 + n, "b1", "team", done_mu=10.0 + n / 10) for n in range(60)]
+    assert {r.status for r in ledger.append(filled.store, many)} == {"accepted"}
+    monkeypatch.setattr(ledger_jobs, "AT_A_TIME", 60)
+    at = filled.open("ledger", LOCAL)
+    assert len(at.get("download_button")) == 0 and "只有您能下载" in words(at)
+    at.checkbox(key="with_private").check().run()
+    press(at, "prepare_xlsx")
+    job = jobs.recent(filled.home)[0]
+    assert job.kind == "ledger" and "文件已备好" in words(at) and "内部.xlsx" in words(at)
+    assert [d.key for d in filled.open("ledger", LOCAL).get("download_button")] == [f"fetch_{job.id}"]
+    # nobody else sees that it is there; what is few is taken at once
+    assert len(filled.open("ledger", PLANNER).get("download_button")) == 0
+    few = {d.key for d in filled.open("ledger", PLANNER, kind="consent").get("download_button")}
+    assert few == {"take_xlsx", "take_csv"}
 
 
 @pytest.mark.parametrize("view", page.VIEWS)

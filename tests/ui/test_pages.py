@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from geo.errors import ChigaiError
 from planning import programme
 from tests.page_home import SITE_MU, TRICK, checked_parcels, small_plan
-from tracking import files, jobs, tilesets
+from tracking import files, finding_jobs, jobs, tilesets
 from ui import parts, progress, text
 
 MAIN = Path(parts.__file__).with_name("main.py")
@@ -251,6 +251,7 @@ def test_the_parameters_carry_unit_source_and_doubt_and_only_changes_are_sent(
             "overrides": {"max_mu": 40.0},
             "seed": 1,
             "effort": "normal",
+            "by": "local",
             "shifted": False,
         }
     ]
@@ -262,7 +263,7 @@ def test_the_parameters_carry_unit_source_and_doubt_and_only_changes_are_sent(
 @pytest.mark.parametrize("lang", text.LANGUAGES)
 @pytest.mark.parametrize("kind", jobs.KINDS)
 def test_a_job_that_failed_says_why_in_the_pages_language(kind: str, lang: str, home: Path) -> None:
-    if kind in ("export", "tiles"):
+    if kind in ("export", "private", "approve", "tiles"):
         small_plan(home / "plans" / "one")
     # the tiles of a plan are told by their own name, whoever began the job
     name = tilesets.place(home, "one", False).name if kind == "tiles" else "x"
@@ -272,9 +273,34 @@ def test_a_job_that_failed_says_why_in_the_pages_language(kind: str, lang: str, 
     at.query_params["lang"] = lang
     at.session_state[f"job_{kind}"] = folder.name
     at.run()
-    where = {"check": "parcels.py", "demo": "overview.py", "draft": "edit.py"}
+    if kind == "findings":
+        checked_parcels(home)
+    where = {
+        "check": "parcels.py",
+        "findings": "parcels.py",
+        "demo": "overview.py",
+        "draft": "edit.py",
+        "register": "field.py",
+    }
+    where |= dict.fromkeys(("verify", "ledger"), "ledger.py")
+    at.query_params["view"] = "chain" if kind == "verify" else "records"
     at.switch_page(where.get(kind, "plan.py")).run()
     assert ("坏了" if lang == "zh" else "it is broken") in words(sound(at))
+
+
+def test_many_findings_are_written_by_a_job_for_the_one_who_asked(
+    home: Path, monkeypatch: pytest.MonkeyPatch, at_once: None
+) -> None:
+    checked_parcels(home)
+    assert "findings_xlsx" in {b.key for b in opened("parcels").get("download_button")}
+    monkeypatch.setattr(finding_jobs, "AT_A_TIME", 0)
+    at = opened("parcels")
+    assert len(at.get("download_button")) == 0
+    at.button(key="findings_xlsx").click().run()
+    job = jobs.recent(home)[0]
+    said = words(sound(at))
+    assert (job.kind, job.state) == ("findings", "done") and "文件已备好" in said and ".xlsx" in said
+    assert [b.key for b in opened("parcels").get("download_button")] == [f"fetch_{job.id}"]
 
 
 def test_a_refusal_keeps_the_page_and_shows_no_traceback(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.page_home import small_plan
 from tests.ui.test_plan_page import words
-from tracking import exports, jobs
+from tracking import exports, jobs, prepared
 from tracking.exports import Wanted
 from tracking.people import Person
 from ui import parts, plan_export, sign_in, text
@@ -167,23 +167,27 @@ def test_what_takes_long_is_prepared_by_a_job(home: Path, monkeypatch: pytest.Mo
     assert at.button(key="prepare").disabled and at.button(key="cancel_export")
 
 
-def test_households_are_not_prepared_and_must_be_few_enough(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_long_household_list_is_prepared_for_the_one_who_asks(
+    home: Path, monkeypatch: pytest.MonkeyPatch, at_once: None
 ) -> None:
-    monkeypatch.setattr(plan_export, "LONGEST_S", 0.0)
     at = choose(opened(), "格式", "households")
     assert "download" in buttons(at) and "prepare" not in buttons(at)
-    monkeypatch.setattr(plan_export, "LONGEST_PRIVATE_S", 0.0)
+    monkeypatch.setattr(plan_export, "LONGEST_S", 0.0)
     at = choose(opened(), "格式", "households")
-    assert "download" not in buttons(at) and "prepare" not in buttons(at)
-    assert "请选一个县（市、区）或一个村" in html(at)
+    assert "download" not in buttons(at) and "只有您能下载，存放一天后自动删除" in words(at)
+    at.button(key="prepare").click().run()
+    job = jobs.recent(home)[0]
+    assert (job.kind, job.state) == ("private", "done")
+    assert "文件已备好" in words(at) and f"fetch_{job.id}" in buttons(at)
+    assert "one-households-内部.xlsx" in words(opened())
+    monkeypatch.setattr(sign_in, "person", lambda cookies: PLANNER)
+    assert f"fetch_{job.id}" not in buttons(opened())
 
 
 def test_what_lies_ready_is_listed_with_its_button(home: Path) -> None:
-    made = home / "jobs" / "j1" / "out" / "j1"
-    made.mkdir(parents=True)
+    made = prepared.room(home, "j1")
     (made / "one-dxf.zip").write_bytes(b"x" * 2_000_000)
-    exports.keep(home, "j1", {"plan": "one", **Wanted("dxf", ".zip").as_json()}, made)
+    prepared.put(home, made, "plan one", "dxf.zip", ["export"])
     at = opened()
     assert "one-dxf.zip · 2.0 MB" in words(at)
     assert "fetch_j1" in buttons(at)
@@ -218,4 +222,4 @@ def test_a_list_too_long_for_one_pdf_is_said_before_it_is_asked_for(
     at = choose(opened(), "格式", "households")
     assert "download" in buttons(at)
     choose(at, "文件", ".pdf")
-    assert "请选一个县（市、区）或一个村" in html(at) and "download" not in buttons(at)
+    assert "一份 PDF 放不下" in html(at) and "download" not in buttons(at)

@@ -7,11 +7,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from geo import plans
+from geo.files import write_geo
 from planning import explain
 from tests.page_home import SITE_MU, checked_parcels, small_plan
 from tracking import jobs, people, tilesets
@@ -217,6 +219,42 @@ def test_who_may_not_see_households_sees_no_parcels_of_a_block(
     said = words(opened(block="B1"))
     assert "100.10 m" in said and "只给本县（市、区）有权限的人看" in said
     assert "与 B0 合成一池" not in said and "p2" not in said and "运土清单（" not in said
+
+
+@pytest.mark.parametrize("lang", text.LANGUAGES)
+def test_that_a_household_refused_is_told_to_those_alone_who_may_know_of_households(
+    home: Path, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    folder = full_plan(home)
+    parcels = gpd.read_parquet(folder / "parcels.parquet")
+    # p4 lies beside B1 and belongs to nobody's block, because its household said no
+    own = parcels["parcel_id"] == "p4"
+    parcels["consent"] = [False if one else None for one in own]
+    parcels.loc[own, ["block_id", "reason"]] = [None, "consent"]
+    write_geo(parcels, folder / "parcels.parquet")
+    refused, neutral = {
+        "zh": ("农户未同意，挡住 1 个相邻小池", "有相邻小池不并入本池"),
+        "en": ("Consent refused; it keeps 1 neighbouring parcel out", "Some neighbouring parcels are not joined to it"),
+    }[lang]  # fmt: skip
+    said = words(opened(block="B1", lang=lang))
+    assert refused in said and neutral not in said
+    viewer = Person("guest", "访客", "viewer", None)
+    monkeypatch.setattr(sign_in, "person", lambda cookies: viewer)
+    said = words(opened(block="B1", lang=lang))
+    assert neutral in said and refused not in said
+    assert "同意" not in said and "onsent" not in said
+
+
+@pytest.mark.parametrize("lang", text.LANGUAGES)
+def test_without_the_raster_the_card_says_so_in_place_of_its_figures(home: Path, lang: str) -> None:
+    folder = full_plan(home)
+    nan = float("nan")
+    works = {"block_id": ["B1"], "cut_cells_m3": [nan], "fill_cells_m3": [nan], "topsoil_m3": [321.0]}
+    pd.DataFrame(works).to_parquet(folder / "works.parquet")
+    said = words(opened(block="B1", lang=lang))
+    told = {"zh": "按栅格的挖填算不出", "en": "no cut and fill by the raster"}[lang]
+    assert told in said and "321 m³" in said and "挖 –" not in said and "cut –" not in said
+    assert re.search(r"\bnan\b", said, re.IGNORECASE) is None
 
 
 def test_the_effort_is_asked_for_and_sent(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

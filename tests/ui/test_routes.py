@@ -310,3 +310,9 @@ def test_uploads_are_for_those_who_plan_where_they_lie(home: Path, monkeypatch: 
     ):
         as_person(monkeypatch, role, counties)
         assert [ask(address).status for address in both] == [status, status]
+
+
+@pytest.mark.parametrize(("asked", "led_to"), [("/overview", "/"), ("/overview?lang=en", "/?lang=en")])
+def test_the_first_page_is_found_by_its_name_too(asked: str, led_to: str) -> None:
+    answer = ask(asked)
+    assert (answer.status, answer.headers["location"]) == (307, led_to)

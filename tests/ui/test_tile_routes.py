@@ -202,7 +202,8 @@ def test_why_a_block_is_so_is_told_to_all_and_what_else_to_those_who_may_know_of
     as_person(monkeypatch, role, None)
     why = told("why.json?block=0")
     said = [rule["zh"] for rule in why["rules"]]
-    assert said == (["农户未同意", "高差", "最大面积"] if knows else ["高差", "最大面积"])
+    assert said == ["农户未同意" if knows else "有相邻小池不并入本池", "高差", "最大面积"]
+    assert ("consent" in json.dumps(why)) == knows
     assert (why["next_best"] is not None) == knows
     assert ("2303" in json.dumps(why)) == knows
 
