@@ -77,6 +77,12 @@ def read_meta(folder: Path) -> dict[str, Any]:
     return meta
 
 
+def title(meta: Mapping[str, Any]) -> str:
+    """What a plan is called (its plan.json), or else the name of the data that it is made from."""
+    inputs = [i["name"] for i in meta.get("inputs", []) if i.get("role") == "parcels"]
+    return str(meta.get("title") or meta.get("name") or next(iter(inputs), ""))
+
+
 def table_files(folder: Path, name: str) -> list[Path]:
     """The files of a table in the order of its rows: one, or the parts of a folder of that name; none, no table."""
     path = Path(folder) / f"{name}.parquet"

@@ -116,8 +116,8 @@ def _named(desk: Desk, plan: str) -> tuple[str, str]:
 
 def begin_approval(desk: Desk, plan: str) -> str:
     """Begin the job that approves a plan; its id. Refuses what `approve` would refuse."""
-    _open(desk, plan)
-    return desk.start("approve", {"plan": plan, "name": plan})
+    name = plans.title(plans.read_meta(_open(desk, plan)))
+    return desk.start("approve", {"plan": plan, "name": name or plan})
 
 
 def approve(

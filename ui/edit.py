@@ -10,7 +10,7 @@ from geo import plans
 from planning.editing import problems
 from tracking import draft_units, drafts, files
 from tracking.journal import Draft
-from ui import edit_map, edit_unit, numbers, parts, progress, safe
+from ui import edit_map, edit_unit, naming, numbers, parts, progress, safe
 from ui.parts import Column
 from ui.settings import current
 
@@ -39,11 +39,13 @@ def page(ctx: parts.Context) -> None:
         _begin(ctx, metas)
     if not found:
         return
+    over = naming.plan_labels(metas.values(), t)
+    labels = naming.distinct({i: _label(ctx, one, over[one.plan]) for i, one in found.items()})
     chosen = parts.choose(
         "draft",
         t("edit.draft"),
         list(found),
-        lambda i: _label(ctx, found[i], metas),
+        labels.__getitem__,
         help=t("edit.draft_help"),
     )
     figures = drafts.figures(ctx.desk, chosen)
@@ -61,9 +63,8 @@ def page(ctx: parts.Context) -> None:
         _end(ctx, found[chosen], figures)
 
 
-def _label(ctx: parts.Context, found: Draft, metas: dict[str, dict[str, Any]]) -> str:
+def _label(ctx: parts.Context, found: Draft, over: str) -> str:
     name = found.name or ctx.t("edit.unnamed")
-    over = parts.plan_label(metas[found.plan], ctx.t)
     return (
         ctx.t("edit.draft_option", name=name, when=numbers.moment(found.created.isoformat())) + f" · {over}"
     )
@@ -71,7 +72,9 @@ def _label(ctx: parts.Context, found: Draft, metas: dict[str, dict[str, Any]]) -
 
 def _begin(ctx: parts.Context, metas: dict[str, dict[str, Any]]) -> None:
     t = ctx.t
-    over = parts.choose("plan", t("edit.new_over"), list(metas), lambda i: parts.plan_label(metas[i], t))
+    over = parts.choose(
+        "plan", t("edit.new_over"), list(metas), naming.plan_labels(metas.values(), t).__getitem__
+    )
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         name = st.text_input(t("edit.new_name"), key="edit_name", max_chars=80)

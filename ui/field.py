@@ -12,7 +12,7 @@ import streamlit as st
 
 from tracking.desk import ACTION_OF
 from tracking.targets import LOCAL
-from ui import field_block, field_parts, follow, parts, position, reporting, safe
+from ui import field_block, field_parts, follow, naming, parts, position, reporting, safe
 from ui.field_parts import Visit, block_card, story_line
 from ui.text import Words
 
@@ -62,7 +62,7 @@ def _plan(ctx: Visit, context: parts.Context, quiet: bool, running: bool) -> str
     """The plan that is reported on: the newest that is followed, unless another is chosen."""
     t = ctx.t
     found = ctx.desk.plans()
-    names = dict(zip(found["id"], found["name"], strict=True))
+    names = naming.followed_labels(context.home, found, t)
     if not names:
         if running:
             follow.offer(context, running)
@@ -81,7 +81,7 @@ def _plan(ctx: Visit, context: parts.Context, quiet: bool, running: bool) -> str
     if quiet:
         kept = st.session_state.get("kept_followed") or st.query_params.get("followed")
         return str(kept) if kept in names else str(ids[0])
-    return parts.choose("followed", t("field.plan"), ids, lambda i: parts.short(str(names[i])))
+    return parts.choose("followed", t("field.plan"), ids, names.__getitem__)
 
 
 def _list(ctx: Visit, plan_id: str) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from ui import parts, progress, safe
+from geo import plans
+from ui import naming, parts, progress, safe
 
 
 def said(ctx: parts.Context) -> bool:
@@ -18,7 +19,9 @@ def said(ctx: parts.Context) -> bool:
     progress.panel(ctx, "register")
     done = progress.just_done(ctx, "register")
     if done is not None:
-        parts.notice("good", safe.text(ctx.t("follow.done", name=parts.short(done.name))))
+        parts.notice(
+            "good", safe.text(ctx.t("follow.done", name=naming.short(naming.data_name(done.name, ctx.t))))
+        )
     return False
 
 
@@ -48,11 +51,11 @@ def _choose(ctx: parts.Context, waiting: dict[str, dict[str, Any]], first: bool)
     t, folder = ctx.t, next(iter(waiting))
     if len(waiting) > 1:
         folder = parts.choose(
-            "follow", t("follow.which"), list(waiting), lambda f: parts.plan_label(waiting[f], t)
+            "follow", t("follow.which"), list(waiting), naming.plan_labels(waiting.values(), t).__getitem__
         )
     else:
-        st.caption(parts.plan_label(waiting[folder], t))
+        st.caption(naming.plan_label(waiting[folder], t))
     if st.button(t("follow.button"), type="primary" if first else "secondary", key="follow", width="stretch"):
         with parts.refusals(t):
-            progress.start(ctx, "register", {"plan": folder, "name": folder})
+            progress.start(ctx, "register", {"plan": folder, "name": plans.title(waiting[folder]) or folder})
             st.rerun()

@@ -13,7 +13,7 @@ import streamlit as st
 
 from tracking import ledger_jobs, targets
 from tracking.rules import KINDS
-from ui import field_parts, ledger_conflicts, ledger_proof, numbers, parts, progress, ready, safe
+from ui import field_parts, ledger_conflicts, ledger_proof, naming, numbers, parts, progress, ready, safe
 from ui.field_parts import Visit
 from ui.pages import PAGES
 from ui.parts import Column
@@ -34,7 +34,7 @@ def page(context: parts.Context) -> None:
     if view == "chain":
         ledger_proof.show(context)
         return
-    plan_id = _plan(ctx)
+    plan_id = _plan(ctx, context.home)
     if view == "conflicts":
         ledger_conflicts.show(ctx, plan_id)
     else:
@@ -46,14 +46,14 @@ def _view(ctx: Visit) -> str:
     return parts.tab("view", t("ledger.view"), VIEWS, lambda v: t(f"ledger.view_{v}"))
 
 
-def _plan(ctx: Visit) -> str | None:
+def _plan(ctx: Visit, home: Path) -> str | None:
     t = ctx.t
     found = ctx.desk.plans()
-    names = dict(zip(found["id"], found["name"], strict=True))
+    names = naming.followed_labels(home, found, t)
     if len(names) < 2:
         return None
     options = ["", *names]
-    shown = lambda i: parts.short(str(names[i])) if i else t("ledger.every_plan")  # noqa: E731
+    shown = lambda i: names[i] if i else t("ledger.every_plan")  # noqa: E731
     return parts.choose("followed", t("ledger.plan"), options, shown) or None
 
 

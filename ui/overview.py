@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from tracking import targets
-from ui import first_run, maps, numbers, parts, safe
+from ui import first_run, maps, naming, numbers, parts, safe
 
 MAP_HEIGHT = 540
 
@@ -54,7 +54,7 @@ def _made(ctx: parts.Context, metas: Sequence[Mapping[str, Any]]) -> None:
             "plan",
             t("overview.plan"),
             list(by_then),
-            lambda folder: parts.plan_label(by_then[folder], t),
+            naming.plan_labels(by_then.values(), t).__getitem__,
             help=t("overview.plan_help"),
         )
     meta = by_then[chosen]

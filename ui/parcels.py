@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from tracking import files, finding_jobs, findings
-from ui import maps, numbers, palette, parts, progress, reading_form, ready, safe
+from ui import maps, naming, numbers, palette, parts, progress, reading_form, ready, safe
 from ui.parts import Column
 
 MAP_HEIGHT = 520
@@ -42,7 +42,7 @@ def _result(ctx: parts.Context, sets: dict[str, dict[str, Any]]) -> None:
             "data",
             t("parcels.shown"),
             list(sets),
-            lambda i: parts.parcels_label(sets[i], t),
+            naming.parcels_labels(sets.values(), t).__getitem__,
             help=t("parcels.shown_help"),
         )
     manifest = sets[chosen]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,6 @@ import streamlit as st
 from geo import plans
 from geo.errors import ChigaiError
 from planning import programme
-from planning.inputs import DEMO
 from planning.programme import Programme, Unit
 from tracking.targets import Standing
 from ui import numbers, palette, safe, sign_in
@@ -363,33 +362,3 @@ def plan_metas(home: Path) -> list[dict[str, Any]]:
         except ChigaiError:
             LOG.warning("plan %s cannot be read", folder.name)
     return found
-
-
-def data_name(name: str, t: Words) -> str:
-    """What data go by on the screen: the demo region in the page's language, any other by the file's name."""
-    return t("read.demo_name") if name == DEMO else name
-
-
-def short(name: str) -> str:
-    """A name that leaves room for what stands after it: its beginning and its end."""
-    return name if len(name) <= 24 else f"{name[:12]}…{name[-11:]}"
-
-
-def plan_name(meta: Mapping[str, Any], t: Words) -> str:
-    """What a plan is called, or else what it is made from."""
-    if meta.get("title"):
-        return str(meta["title"])
-    inputs = [i["name"] for i in meta.get("inputs", []) if i.get("role") == "parcels"]
-    return data_name(str(meta.get("name") or next(iter(inputs), "")), t)
-
-
-def plan_label(meta: Mapping[str, Any], t: Words) -> str:
-    """A plan in a list: when it was made, from what, how much it reaches."""
-    area = numbers.mu(meta.get("totals", {}).get("compliant_mu"), t.lang)
-    return " · ".join(filter(None, [numbers.moment(meta["created"]), short(plan_name(meta, t)), area]))
-
-
-def parcels_label(manifest: Mapping[str, Any], t: Words) -> str:
-    """A set of checked parcels in a list."""
-    area = numbers.mu(manifest["area"]["usable_mu"], t.lang)
-    return f"{short(data_name(manifest['name'], t))} · {area} · {numbers.moment(manifest['created'])}"

@@ -11,6 +11,7 @@ from planning.parameters import Switch
 from tracking import figures
 from ui import (
     maps,
+    naming,
     numbers,
     parts,
     plan_answer,
@@ -52,14 +53,14 @@ def page(ctx: parts.Context) -> None:
 
 def _result(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
     t, lang = ctx.t, ctx.lang
-    by_id = {m["folder"]: m for m in metas}
+    by_id, labels = {m["folder"]: m for m in metas}, naming.plan_labels(metas, t)
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
         chosen = parts.choose(
             "plan",
             t("plan.shown"),
             list(by_id),
-            lambda i: parts.plan_label(by_id[i], t),
+            labels.__getitem__,
             help=t("plan.shown_help"),
         )
     with right:
@@ -242,7 +243,7 @@ def _earlier(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
         rows.append(
             [
                 f"<b>{numbers.moment(m['created'])}</b>",
-                safe.text(parts.plan_name(m, t)),
+                safe.text(naming.plan_name(m, t)),
                 numbers.mu(totals["parcels_mu"], lang, False),
                 numbers.mu(totals["compliant_mu"], lang, False),
                 numbers.mu(totals["site_mu"], lang, False),

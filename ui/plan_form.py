@@ -10,7 +10,7 @@ import streamlit as st
 from planning.effort import Effort
 from planning.parameters import Parameter, Switch
 from tracking import files
-from ui import parts, progress, safe, settings
+from ui import naming, parts, progress, safe, settings
 
 
 def show(ctx: parts.Context) -> None:
@@ -31,7 +31,7 @@ def show(ctx: parts.Context) -> None:
         "data",
         t("plan.data"),
         list(checked),
-        lambda i: parts.parcels_label(checked[i], t),
+        naming.parcels_labels(checked.values(), t).__getitem__,
         help=t("plan.data_help"),
     )
     if not checked[data]["request"].get("dem"):

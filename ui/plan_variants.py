@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +13,7 @@ from geo import plans
 from planning import comparing
 from planning.parameters import Switch
 from tracking import variants
-from ui import maps, numbers, parts, progress, safe
+from ui import maps, naming, numbers, parts, progress, safe
 from ui.parts import Column
 
 MOST_ROWS = 500
@@ -30,17 +31,17 @@ def show(ctx: parts.Context, metas: list[dict[str, Any]], shown: str) -> None:
         took = numbers.span(done.started or done.created, done.ended, ctx.lang)
         parts.notice("good", f"<b>{safe.text(t('variant.approve_done', took=took))}</b>")
     approved = variants.history(ctx.desk)
-    _approved(ctx, approved, {str(m["folder"]): m for m in metas})
-    by_id = {str(m["folder"]): m for m in metas}
-    if len(by_id) > 1:
+    labels = naming.plan_labels(metas, t)
+    _approved(ctx, approved, labels)
+    if len(labels) > 1:
         chosen = st.multiselect(
-            t("variant.choose"), list(by_id), [shown], format_func=lambda i: parts.plan_label(by_id[i], t),
+            t("variant.choose"), list(labels), [shown], format_func=labels.__getitem__,
             max_selections=comparing.MOST, key=parts.in_language(f"variants_{shown}"), placeholder=t("edit.select_none"),
         )  # fmt: skip
         if len(chosen) < 2:
             st.caption(t("variant.few"))
         else:
-            _compare(ctx, chosen)
+            _compare(ctx, chosen, labels)
     if ctx.desk.somewhere("plan"):
         with st.expander(t("variant.vary")):
             _vary(ctx, shown)
@@ -53,12 +54,15 @@ def show(ctx: parts.Context, metas: list[dict[str, Any]], shown: str) -> None:
             _approve(ctx, shown)
 
 
-def _approved(ctx: parts.Context, found: list[variants.Approved], metas: dict[str, dict[str, Any]]) -> None:
+def _approved(ctx: parts.Context, found: list[variants.Approved], labels: Mapping[str, str]) -> None:
     """The plan in force, whether its files still are what was approved, and those that it replaced."""
     t = ctx.t
     for i, one in enumerate(found):
-        plan = parts.plan_label(metas[one.plan], t) if one.plan in metas else one.plan
-        facts = {"plan": plan, "who": one.by, "when": numbers.moment(one.at.isoformat())}
+        facts = {
+            "plan": labels.get(one.plan, one.plan),
+            "who": one.by,
+            "when": numbers.moment(one.at.isoformat()),
+        }
         lines = [
             f"<b>{safe.text(t('variant.approved_earlier' if i else 'variant.approved_now', **facts))}</b>",
             safe.text(t("variant.intact" if one.intact else "variant.spoilt")),
@@ -67,7 +71,7 @@ def _approved(ctx: parts.Context, found: list[variants.Approved], metas: dict[st
         parts.notice(("plain" if i else "good") if one.intact else "bad", *lines)
 
 
-def _compare(ctx: parts.Context, chosen: list[str]) -> None:
+def _compare(ctx: parts.Context, chosen: list[str], labels: Mapping[str, str]) -> None:
     t, lang = ctx.t, ctx.lang
     metas = variants.compare(ctx.desk, chosen)
     names = {
@@ -77,7 +81,7 @@ def _compare(ctx: parts.Context, chosen: list[str]) -> None:
         t("variant.county"), ["", *names], key="variant_county",
         format_func=lambda c: names[c] if c else t("variant.whole"),
     )  # fmt: skip
-    heads = [Column(parts.plan_label(m, t), True) for m in metas]
+    heads = [Column(labels[folder], True) for folder in chosen]
     rows = []
     for row in comparing.figures(metas, county or None):
         cells = [_value(v, row["unit"]) for v in row["values"]]
@@ -101,8 +105,9 @@ def _compare(ctx: parts.Context, chosen: list[str]) -> None:
         )
     else:
         st.caption(t("variant.parameters_same"))
-    for other in chosen[1:]:
-        _hands(ctx, chosen[0], other, metas[chosen.index(other)])
+    for other, meta in zip(chosen[1:], metas[1:], strict=True):
+        parts.heading(f"{t('variant.hands')} · {labels[other]}", t("variant.hands_note"))
+        _hands(ctx, chosen[0], other, meta)
 
 
 def _value(value: float | None, unit: str) -> str:
@@ -129,7 +134,6 @@ def _hands(ctx: parts.Context, one: str, other: str, meta: dict[str, Any]) -> No
     """Which parcels change hands, by kind and county, where they lie, and the list for whoever may see it."""
     t, lang = ctx.t, ctx.lang
     sums = variants.hands_summed(ctx.desk, one, other)
-    parts.heading(f"{t('variant.hands')} · {parts.plan_label(meta, t)}", t("variant.hands_note"))
     if len(sums) == 0:
         st.caption(t("variant.hands_none"))
         return

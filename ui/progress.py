@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from tracking import jobs
-from ui import numbers, parts, safe
+from ui import naming, numbers, parts, safe
 
 STAGES = {
     "demo": ("districts", "parcels", "barriers"),
@@ -112,7 +112,7 @@ def _watch(ctx: parts.Context, kind: str, job_id: str) -> None:
         since = numbers.span(job.started or job.created, None, ctx.lang)
         words = t(f"job.{job.state}", what=t(f"job.{kind}"))
         parts.heading(
-            words, t("job.since", name=parts.data_name(job.name, t), since=since) if job.name else since
+            words, t("job.since", name=naming.data_name(job.name, t), since=since) if job.name else since
         )
         st.progress(job.fraction)
         # a worker that is only just waking is about to read

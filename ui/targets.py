@@ -13,7 +13,7 @@ from tracking import curves, forecast
 from tracking import targets as days
 from tracking.desk import Desk
 from tracking.progress import CountyTarget
-from ui import burnup, measure_table, numbers, palette, parts, safe, season, target_parts, work_map
+from ui import burnup, measure_table, naming, numbers, palette, parts, safe, season, target_parts, work_map
 
 MAP_HEIGHT = 560
 STYLES = Path(__file__).with_name("static") / "targets.css"
@@ -94,15 +94,14 @@ def _date(text: str | None) -> date | None:
 def _plan(ctx: parts.Context, followed: pd.DataFrame) -> str | None:
     """One plan, or None: the plan in force in each county. Where there is one alone, nothing is asked."""
     t = ctx.t
-    names = dict(zip(followed["id"], followed["name"], strict=True))
-    made = dict(zip(followed["id"], followed["created"], strict=True))
+    names = naming.followed_labels(ctx.home, followed, t)
     if len(names) < 2:
         return None
     shown = parts.choose(
         "followed",
         t("targets.plan"),
         ["", *names],
-        lambda i: f"{made[i]:%Y-%m-%d} · {parts.short(str(names[i]))}" if i else t("targets.in_force"),
+        lambda i: names[i] if i else t("targets.in_force"),
         help=t("targets.plan_help"),
     )
     return shown or None

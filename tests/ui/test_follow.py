@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from geo import plans
 from tests.ui.office import LOCAL, OFFICIAL, PLANNER, TEAM, Office, words
-from tracking import jobs
+from tracking import jobs, variants
 from tracking.store import Store
 
 
@@ -96,3 +98,35 @@ def test_the_one_user_of_this_machine_is_told_how_somebody_else_accepts(office: 
     at.button(key="send").click().run()
     assert "验收人不能是填报人" in words(at)
     assert "chigai report import" in words(at)
+
+
+def test_a_plan_that_is_registered_goes_by_its_title_and_not_by_its_folder(
+    empty: Office, write_plan: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_plan(plan_id="20261120T063000000000-abcdef", name="plans")
+    titled(folder, "东海镇试算")
+    monkeypatch.setattr(jobs, "start", lambda *asked: jobs.create(*asked).name)
+    at = empty.open("field", LOCAL)
+    at.button(key="follow").click().run()
+    assert "东海镇试算 · 已用" in words(at) and "abcdef" not in words(at)
+    assert variants.begin_approval(empty.desk(), folder.name) == jobs.recent(empty.home)[0].id
+    assert {job.name for job in jobs.recent(empty.home)} == {"东海镇试算"}
+
+
+def test_plans_that_are_followed_are_listed_by_their_titles_and_told_apart(
+    office: Office, write_plan: Callable[..., Path]
+) -> None:
+    for plan_id in ("q1", "q2"):
+        folder = write_plan(plan_id=plan_id, name="plans")
+        titled(folder, "东海镇试算")
+        office.desk().register(folder)
+    expected = {"2021-09-01 08:00 · 东海镇试算 · – · q1", "2021-09-01 08:00 · 东海镇试算 · – · q2"}
+    for page in ("field", "ledger", "targets"):
+        options = office.open(page, LOCAL).selectbox(key="choose_followed_zh").options
+        # the fixture's plan lies in a folder elsewhere, and goes by that
+        assert expected | {"2021-09-01 · p"} <= set(options)
+
+
+def titled(folder: Path, title: str) -> None:
+    meta = plans.read_meta(folder)
+    (folder / plans.MANIFEST).write_text(json.dumps({**meta, "title": title}), "utf-8")

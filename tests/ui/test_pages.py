@@ -15,7 +15,7 @@ from geo.errors import ChigaiError
 from planning import programme
 from tests.page_home import SITE_MU, TRICK, checked_parcels, small_plan
 from tracking import files, finding_jobs, jobs, tilesets
-from ui import parts, progress, text
+from ui import naming, parts, progress, text
 
 MAIN = Path(parts.__file__).with_name("main.py")
 
@@ -133,12 +133,34 @@ def test_plans_and_parcels_of_the_demo_region_are_called_so_in_the_pages_languag
     t = {lang: text.Words(lang) for lang in text.LANGUAGES}
     meta = {"created": "2026-11-22T00:51:46+00:00", "totals": {"compliant_mu": 225_963.0}}
     inputs = [{"role": "dem", "name": "dem.tif"}, {"role": "parcels", "name": "鸡东DK.zip"}]
-    assert parts.plan_label({**meta, "name": "demo"}, t["zh"]) == "2026-11-22 08:51 · 演示区 · 225,963 亩"
-    assert "Demo region" in parts.plan_label({**meta, "name": "demo", "inputs": inputs}, t["en"])
-    assert "鸡东DK.zip" in parts.plan_label({**meta, "name": "鸡东DK.zip"}, t["zh"])
-    assert "鸡东DK.zip" in parts.plan_label({**meta, "inputs": inputs}, t["zh"])
-    assert parts.parcels_label(files.manifest(home, checked_parcels(home)), t["en"]).startswith("DK.zip · 98")
-    assert parts.data_name("demo", t["en"]) == "Demo region"
+    assert naming.plan_label({**meta, "name": "demo"}, t["zh"]) == "2026-11-22 08:51 · 演示区 · 225,963 亩"
+    assert "Demo region" in naming.plan_label({**meta, "name": "demo", "inputs": inputs}, t["en"])
+    assert "鸡东DK.zip" in naming.plan_label({**meta, "name": "鸡东DK.zip"}, t["zh"])
+    assert "鸡东DK.zip" in naming.plan_label({**meta, "inputs": inputs}, t["zh"])
+    assert naming.parcels_label(files.manifest(home, checked_parcels(home)), t["en"]).startswith(
+        "DK.zip · 98"
+    )
+    assert naming.data_name("demo", t["en"]) == "Demo region"
+
+
+def test_plans_that_would_be_called_the_same_are_told_apart_wherever_they_are_chosen(home: Path) -> None:
+    for folder in ("20261120T063001000000-aaaaaa", "20261120T063002000000-bbbbbb"):
+        small_plan(home / "plans" / folder)
+    small_plan(home / "plans" / "another", created="2026-11-10T06:30:00+00:00")
+    for page in ("overview", "plan", "edit"):
+        at = opened(page)
+        options = at.selectbox(key="choose_plan_zh").options
+        assert [o.rpartition(" · ")[2] for o in options[:2]] == ["bbbbbb", "aaaaaa"]
+        assert options[2].endswith(" 亩") and len(set(options)) == 3
+        at.selectbox(key="choose_plan_zh").select(options[1]).run()
+        assert sound(at).query_params["plan"] == "20261120T063001000000-aaaaaa"
+
+
+def test_labels_get_no_more_of_an_id_than_tells_them_apart() -> None:
+    told = naming.distinct({"1-abcdef": "A", "2-abcdef": "A", "3-ghijkl": "A", "4": "B"})
+    assert told == {
+        "1-abcdef": "A · 1-abcdef", "2-abcdef": "A · 2-abcdef", "3-ghijkl": "A · ghijkl", "4": "B",
+    }  # fmt: skip
 
 
 def test_a_plan_shows_before_and_after_its_cost_and_why_the_rest_stays(home: Path) -> None:
@@ -205,9 +227,9 @@ def test_a_plan_leads_on_to_the_targets_and_a_page_without_data_to_where_they_ar
 
 
 def test_a_long_file_name_leaves_room_for_the_figures_after_it() -> None:
-    assert parts.short("鸡东DK.zip") == "鸡东DK.zip"
+    assert naming.short("鸡东DK.zip") == "鸡东DK.zip"
     assert (
-        parts.short("黑龙江省鸡西市鸡东县东海镇新华村_承包地块_2024年最终版.zip")
+        naming.short("黑龙江省鸡西市鸡东县东海镇新华村_承包地块_2024年最终版.zip")
         == "黑龙江省鸡西市鸡东县东海…024年最终版.zip"
     )
 
