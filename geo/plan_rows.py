@@ -72,6 +72,8 @@ class Rows:
             self.crs = _crs(files[0]) if files else None
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise plans.damaged(self.folder, error) from error
+        if files:
+            plans.require_columns(name, self.columns)
         self.count = first
         self._first = np.array([group.first for group in self.groups], np.int64)
 

@@ -7,8 +7,9 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from geo.errors import ChigaiError
 
 TABLES = ("parcels", "blocks", "sites", "findings")
 MANIFEST = "plan.json"
+AGAIN = ("请用同样的数据重新做一次方案。", "plan the same data again.")
+_SCHEMAS = {
+    "parcels": schemas.PARCELS, "blocks": schemas.BLOCKS, "sites": schemas.SITES, "barriers": schemas.BARRIERS,
+}  # fmt: skip
 
 
 @dataclass
@@ -56,17 +61,40 @@ def find(root: Path | None = None) -> list[Path]:
     return [p for _, _, p in sorted(found, reverse=True)]
 
 
+class IncompleteError(ChigaiError):
+    """A plan folder that lacks what is asked of it, or whose files cannot be read: it is to be planned again."""
+
+
+class Meta(dict[str, Any]):
+    """plan.json, or an object in it. What a plan of an older version does not tell is refused where it is asked for."""
+
+    def __missing__(self, name: str) -> Any:
+        raise IncompleteError(
+            f"这个方案由较早的版本生成，plan.json 里没有“{name}”。",
+            f"This plan was made by an older version: its plan.json has no “{name}”.",
+            do_zh=AGAIN[0],
+            do_en=AGAIN[1],
+        )
+
+
 def _manifest(folder: Path) -> dict[str, Any]:
     try:
-        return json.loads((folder / MANIFEST).read_text("utf-8"))
+        found = json.loads((folder / MANIFEST).read_text("utf-8"), object_hook=Meta)
     except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def read_meta(folder: Path) -> dict[str, Any]:
-    """plan.json of a plan folder. Raises ChigaiError where there is none."""
+    """plan.json of a plan folder, which goes by the folder's name and age where it does not say its own. Raises
+    ChigaiError where there is none, and IncompleteError from whatever asks for what it does not tell."""
+    folder = Path(folder)
     meta = _manifest(folder)
-    if not meta:
+    if meta:
+        written = datetime.fromtimestamp((folder / MANIFEST).stat().st_mtime, UTC)
+        meta.setdefault("id", folder.name)
+        meta.setdefault("created", written.isoformat(timespec="seconds"))
+    else:
         raise ChigaiError(
             "这里没有方案：找不到可读的 plan.json。",
             "There is no plan here: no readable plan.json.",
@@ -132,6 +160,14 @@ def read_more(
         raise damaged(folder, error) from error
 
 
+def read_table(folder: Path, name: str, columns: list[str]) -> pd.DataFrame:
+    """Columns of a table that every plan has. Raises IncompleteError where it is not there or lacks one of them."""
+    found = read_more(folder, name, columns=columns)
+    if found is None:
+        raise damaged(folder, FileNotFoundError(f"{name}.parquet"))
+    return found
+
+
 def read_part(
     folder: Path, name: str, *, bbox: tuple[float, float, float, float] | None = None, filters: Any = None
 ) -> gpd.GeoDataFrame | None:
@@ -141,18 +177,35 @@ def read_part(
     if not path.exists():
         return None
     try:
-        return gpd.read_parquet(path, bbox=bbox, filters=filters)
+        found = gpd.read_parquet(path, bbox=bbox, filters=filters)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise damaged(folder, error) from error
+    require_columns(name, found.columns)
+    return found
 
 
-def damaged(folder: Path, error: Exception) -> ChigaiError:
+def require_columns(name: str, there: Iterable[str]) -> None:
+    """Raise IncompleteError where a plan's table, of which `there` are the columns, lacks one that DESIGN §4 names."""
+    asked = _SCHEMAS.get(name)
+    missing = (
+        [] if asked is None else [c for c, of in asked.columns.items() if of.required and c not in there]
+    )
+    if missing:
+        raise IncompleteError(
+            f"这个方案由较早的版本生成，表 {name} 里没有“{'、'.join(missing)}”。",
+            f"This plan was made by an older version: its table {name} has no “{', '.join(missing)}”.",
+            do_zh=AGAIN[0],
+            do_en=AGAIN[1],
+        )
+
+
+def damaged(folder: Path, error: Exception) -> IncompleteError:
     """What is said where a plan's files cannot be read."""
-    return ChigaiError(
+    return IncompleteError(
         f"方案文件不完整或已损坏：{error}",
         f"The plan's files are incomplete or damaged: {error}",
-        do_zh="请重新运行 chigai plan。",
-        do_en="run chigai plan again.",
+        do_zh=AGAIN[0],
+        do_en=AGAIN[1],
         file=folder,
     )
 

@@ -58,10 +58,14 @@ def hands(one: Path, other: Path) -> pd.DataFrame:
     of the plans has are left out.
     """
     columns = ["parcel_id", "county", "area_mu", "block_id"]
-    was, now = (plans.read_more(folder, "parcels", columns=columns) for folder in (one, other))
-    assert was is not None and now is not None  # every plan has parcels
-    now = now.assign(row=np.arange(len(now)))
-    both = was.merge(now[["parcel_id", "block_id", "row"]], on="parcel_id", suffixes=("_was", "_now"))
+    was, now = (plans.read_table(folder, "parcels", columns) for folder in (one, other))
+    now = now[["parcel_id", "block_id"]].assign(row=np.arange(len(now)))
+    if was.parcel_id.equals(now.parcel_id):
+        # plans of the same data have their parcels in the same order: nothing is to be looked up
+        both = was.rename(columns={"block_id": "block_id_was"})
+        both = both.assign(block_id_now=now.block_id, row=now.row)
+    else:
+        both = was.merge(now, on="parcel_id", suffixes=("_was", "_now"))
     before, _ = pd.factorize(both.block_id_was)
     after, _ = pd.factorize(both.block_id_now)
     there = (before >= 0) & (after >= 0)
@@ -77,8 +81,8 @@ def hands(one: Path, other: Path) -> pd.DataFrame:
 
 def _mutual(before: np.ndarray, after: np.ndarray, area: np.ndarray) -> np.ndarray:
     """bool[n]: parcels whose two blocks hold most of each other."""
-    pairs, of = np.unique(np.stack([before, after]), axis=1, return_inverse=True)
-    of = of.reshape(-1)
+    of, pair = pd.factorize(before * (after.max(initial=0) + 1) + after)
+    pairs = np.stack(np.divmod(pair, after.max(initial=0) + 1))
     shared = np.bincount(of, area)
     best = np.zeros((2, len(shared)), bool)
     for i in range(2):

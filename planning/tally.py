@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -50,21 +51,25 @@ def less(one: Tally, other: Tally) -> Tally:
     return out
 
 
-def with_change(row: Mapping[str, Any], change: Tally, prices: Prices) -> dict[str, Any]:
+def with_change(row: dict[str, Any], change: Tally, prices: Prices) -> dict[str, Any]:
     """A county's row of plan.json, or its totals, with what changed of its sums; nothing changed: as it was.
 
-    The figures of its sites are left: they are chosen anew from all of the county's blocks.
+    The figures of its sites are left: they are chosen anew from all of the county's blocks. What a plan of an older
+    version does not tell stays untold.
     """
     if not change:
-        return dict(row)
+        return copy(row)
     area = row["parcels_mu"]
-    out = {**row}
+    out = copy(row)
     for name in _ADDED:
-        out[name] = row[name] + change.get(name, 0)
+        if name in row:
+            out[name] = row[name] + change.get(name, 0)
     out["share"] = (row["share"] * area + change.get("joined_mu", 0.0)) / area if area else 0.0
-    out["ridge_kept_yuan"] = ridge_cost(out["ridge_kept_m"], prices)
-    out["objective_yuan"] = out["cost_yuan"] + out["ridge_kept_yuan"]
-    out["sides"] = added([row["sides"], change["sides"]])
+    if "ridge_kept_m" in row:
+        out["ridge_kept_yuan"] = ridge_cost(out["ridge_kept_m"], prices)
+        out["objective_yuan"] = out["cost_yuan"] + out["ridge_kept_yuan"]
+    if "sides" in row:
+        out["sides"] = added([row["sides"], change["sides"]])
     stopped = added([row["stopped"], change["stopped"]])
     out["stopped"] = {r: stopped[r] for r in schemas.REASONS if abs(stopped.get(r, 0.0)) > NOTHING_MU}
     return out

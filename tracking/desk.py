@@ -381,11 +381,4 @@ class Desk:
 
 def counties_of(folder: Path) -> list[str]:
     """The counties of a plan folder's blocks."""
-    try:
-        column = pd.read_parquet(folder / "blocks.parquet", columns=["county"])["county"]
-    except (OSError, ValueError) as error:
-        raise ChigaiError(
-            "方案文件不完整或已损坏。", "The plan's files are incomplete or damaged.",
-            do_zh="请重新运行 chigai plan。", do_en="run chigai plan again.", file=folder,
-        ) from error  # fmt: skip
-    return sorted(set(column.astype(str)))
+    return sorted(set(plan_folders.read_table(folder, "blocks", ["county"])["county"].astype(str)))

@@ -124,7 +124,7 @@ def foreseen(desk: Desk, draft_id: str, unit: FieldUnit, found: Effect) -> list[
             "county": before.get("county"), "name_zh": before.get("name_zh"), "name_en": before.get("name_en"),
             "floor_mu": before.get("floor_mu"), "before": summary(before), "after": summary(after),
         }
-        for before, after in [*pairs, ({**was[1], "county": None}, now[1])]
+        for before, after in [*pairs, (was[1], now[1])]
     ]  # fmt: skip
 
 
@@ -338,6 +338,4 @@ def _lies_over(connection: Connection, over: Row[Any]) -> NoReturn:
 
 def summary(of: Mapping[str, Any]) -> dict[str, float]:
     """The figures that a change is told by, of a county's row or the totals."""
-    return {
-        name: float(of[name]) for name in ("blocks", "compliant_mu", "cut_m3", "cost_yuan", "ridge_kept_m")
-    }
+    return {name: float(of[name]) for name in ("blocks", "compliant_mu", "cut_m3", "cost_yuan")}

@@ -43,9 +43,7 @@ def joining(folder: Path) -> Joining:
     """The figures of a plan folder. Raises ChigaiError where there is none."""
     meta = plans.read_meta(folder)
     columns = ["area_mu", "n_parcels", "n_operators", "meets_minimum", "cut_m3", "ridge_removed_m"]
-    blocks = pd.read_parquet(
-        folder / "blocks.parquet", columns=[*columns, "gained_mu", "rectangularity", "cost_yuan"]
-    )
+    blocks = plans.read_table(folder, "blocks", [*columns, "gained_mu", "rectangularity", "cost_yuan"])
     totals = meta["totals"]
     parcels, parcels_mu = int(totals["parcels"]), float(totals["parcels_mu"])
     after = parcels - int(blocks.n_parcels.sum()) + len(blocks)

@@ -9,10 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import shapely
 from sqlalchemy import Connection, bindparam, insert, select, update
 
@@ -96,18 +94,11 @@ def register_plan(store: Store, folder: Path, actor: str, progress: Told = nobod
 
 
 def _read(folder: Path) -> pd.DataFrame:
-    try:
-        found = gpd.read_parquet(folder / "blocks.parquet")
-        sites = pd.read_parquet(folder / "sites.parquet", columns=["site_id", "meets_minimum"])
-        parcels = pd.read_parquet(folder / "parcels.parquet", columns=["block_id", "village", "area_mu"])
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise ChigaiError(
-            "方案文件不完整或已损坏。",
-            "The plan's files are incomplete or damaged.",
-            do_zh="请重新运行 chigai plan。",
-            do_en="run chigai plan again.",
-            file=folder,
-        ) from error
+    found = plan_folders.read_part(folder, "blocks")
+    if found is None:
+        raise plan_folders.damaged(folder, FileNotFoundError("blocks.parquet"))
+    sites = plan_folders.read_table(folder, "sites", ["site_id", "meets_minimum"])
+    parcels = plan_folders.read_table(folder, "parcels", ["block_id", "village", "area_mu"])
     good = set(sites.loc[sites["meets_minimum"].astype(bool), "site_id"])
     villages = (
         parcels.dropna(subset=["block_id", "village"]).groupby(["block_id", "village"])["area_mu"].sum()

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from geo import tiles
 from geo.errors import ChigaiError
+from geo.plans import IncompleteError
 from tracking import people
 from tracking.desk import Desk
 from ui import mapdata, sign_in
@@ -40,8 +41,8 @@ def plain(text: str, status: int) -> Response:
 
 
 def guarded(answer: Callable[[Request, Desk], Response]) -> Callable[[Request], Response]:
-    """401 for nobody, 403 for whoever may not, 404 for what is not there, 400 for a question that makes no sense;
-    none repeats what was asked."""
+    """401 for nobody, 403 for whoever may not, 404 for what is not there, 422 where a plan folder lacks what is
+    needed, 400 for a question that makes no sense; none repeats what was asked."""
 
     def guarded(request: Request) -> Response:
         if not mapdata.known_id(request.path_params.get("id", "-")):
@@ -57,7 +58,9 @@ def guarded(answer: Callable[[Request, Desk], Response]) -> Callable[[Request], 
         except people.ForbiddenError as error:
             return plain(f"{error.text('zh')}\n{error.text('en')}", 403)
         except ChigaiError as error:
-            status = 404 if isinstance(error, mapdata.AbsentError) else 500
+            # what a plan folder lacks is no fault of the server: the plan is to be made again
+            absent, lacking = isinstance(error, mapdata.AbsentError), isinstance(error, IncompleteError)
+            status = 404 if absent else 422 if lacking else 500
             return plain(f"{error.text('zh')}\n{error.text('en')}", status)
 
     return guarded

@@ -21,7 +21,7 @@ import shapely
 from numpy.typing import NDArray
 
 from geo import boundaries, gcj02, plans, tiles
-from geo.errors import AbsentError, ChigaiError
+from geo.errors import AbsentError
 from geo.plan_rows import Rows
 from geo.tiling.archive import Archive
 from geo.tiling.cutting import Cutter
@@ -122,7 +122,10 @@ class PlanMap:
 
     @cached_property
     def _sites(self) -> gpd.GeoDataFrame:
-        return _parquet(self.folder / "sites.parquet")
+        found = plans.read_part(self.folder, "sites")
+        if found is None:
+            raise plans.damaged(self.folder, FileNotFoundError("sites.parquet"))
+        return found
 
     @cached_property
     def blocks(self) -> pd.DataFrame:
@@ -380,9 +383,9 @@ def _parquet(path: Path, **asked: Any) -> gpd.GeoDataFrame:
     try:
         return gpd.read_parquet(path, **asked)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise ChigaiError(
-            "数据文件已损坏，无法画图。",
-            "The data are damaged and cannot be drawn.",
+        raise plans.IncompleteError(
+            "数据文件缺失或已损坏，无法画图。",
+            "The data are missing or damaged and cannot be drawn.",
             do_zh="请重新运行方案或重新上传。",
             do_en="run the plan again, or upload again.",
             file=path,

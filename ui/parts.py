@@ -358,7 +358,9 @@ def plan_metas(home: Path) -> list[dict[str, Any]]:
     found = []
     for folder in plans.find(home):
         try:
-            found.append({**plans.read_meta(folder), "folder": folder.name})
+            meta = plans.read_meta(folder)
+            meta["folder"] = folder.name
+            found.append(meta)
         except ChigaiError:
             LOG.warning("plan %s cannot be read", folder.name)
     return found

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
+from geo import plans
 from planning import explain
 from ui import colouring, numbers, parts, safe
 from ui.parts import Column
@@ -42,7 +42,7 @@ def _explained(folder: str, created: str, block: str) -> dict[str, Any]:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _dearest(folder: str, created: str) -> dict[str, tuple[float, float]]:
-    blocks = pd.read_parquet(Path(folder) / "blocks.parquet", columns=["block_id", "area_mu", "cost_yuan"])
+    blocks = plans.read_table(Path(folder), "blocks", ["block_id", "area_mu", "cost_yuan"])
     most = blocks.nlargest(DEAREST, "cost_yuan")
     return {b: (a, c) for b, a, c in most.itertuples(index=False)}
 

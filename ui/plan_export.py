@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from geo import plans
 from geo.errors import ChigaiError
 from geo.export import households, typeface
 from geo.export.options import Options, Variant
@@ -48,9 +49,9 @@ class Places:
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def _places(folder: str, created: str) -> Places:
-    parcels = pd.read_parquet(Path(folder) / "parcels.parquet", columns=["county", "village"])
-    blocks = pd.read_parquet(
-        Path(folder) / "blocks.parquet", columns=["block_id", "site_id", "county", "area_mu", "n_parcels"]
+    parcels = plans.read_table(Path(folder), "parcels", ["county", "village"])
+    blocks = plans.read_table(
+        Path(folder), "blocks", ["block_id", "site_id", "county", "area_mu", "n_parcels"]
     )
     own = (
         blocks.dropna(subset="site_id")

@@ -55,7 +55,7 @@ def _site_table(folder: str, created: str) -> pd.DataFrame:
         "cost_yuan",
         "meets_minimum",
     ]
-    sites = pd.read_parquet(Path(folder) / "sites.parquet", columns=columns)
+    sites = plans.read_table(Path(folder), "sites", columns)
     return sites[sites["meets_minimum"]].sort_values("area_mu", ascending=False, ignore_index=True)
 
 

@@ -72,6 +72,8 @@ def _plan_page(request: Request, desk: Desk) -> Response:
     if view not in maps.VIEWS:
         raise BadRequestError("view: after, before, before_after")
     lang = request.query_params.get("lang", "zh")
+    # what the map will ask of the plan's tables is looked for now: here there is room to say what they lack
+    _ = mapdata.plan(request.path_params["id"], current().shifted).cutter
     page = maps.plan_page(request.path_params["id"], lang, view)
     maps.prepare(desk.home, request.path_params["id"])
     return mappages.answer(request, page)

@@ -31,7 +31,8 @@ def of_plan(folder: Path) -> pd.DataFrame:
     small = plans.read_more(
         folder, "blocks", [("meets_minimum", "==", False)], ["county", "field_unit", "n_parcels", "area_mu"]
     )
-    assert loose is not None and small is not None  # every plan has both tables
+    if loose is None or small is None:
+        raise plans.damaged(folder, FileNotFoundError("parcels.parquet, blocks.parquet"))
     loose = loose.assign(kind=loose.reason.map(dict(OF_REASON)), parcels=1)
     small = small.assign(kind="minimum").rename(columns={"n_parcels": "parcels"})
     return _summed(pd.concat([loose[list(COLUMNS)], small[list(COLUMNS)]], ignore_index=True))

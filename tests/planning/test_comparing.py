@@ -46,6 +46,17 @@ def test_a_name_alone_changes_no_hands_and_each_kind_is_told(plan_folder, other)
     assert len(hands(plan_folder, plan_folder)) == 0
 
 
+def test_the_order_in_which_parcels_lie_changes_nothing_but_their_rows(plan_folder, other, tmp_path):
+    folder, *_ = other
+    parcels = pd.DataFrame(
+        plans.read_table(folder, "parcels", ["parcel_id", "county", "area_mu", "block_id"])
+    )
+    parcels[::-1].to_parquet(tmp_path / "parcels.parquet")
+    found, turned = hands(plan_folder, folder), hands(plan_folder, tmp_path)
+    pd.testing.assert_frame_equal(turned.drop(columns="row"), found.drop(columns="row"))
+    assert (turned.row == len(parcels) - 1 - found.row).all()
+
+
 def test_a_split_moves_the_smaller_part_alone(plan_folder, tmp_path):
     parcels = plans.read(plan_folder).parcels
     size = parcels.groupby("block_id").area_mu.agg(["size", "sum"])

@@ -223,7 +223,7 @@ def test_coordinates_have_seven_decimals() -> None:
 def test_a_damaged_plan_is_an_error_without_a_path(home: Path) -> None:
     (home / "plans" / "probe" / "blocks.parquet").write_bytes(b"PAR1 nothing")
     answer = ask(f"{PLAN}/card.json?block=0")
-    assert answer.status == 500
+    assert answer.status == 422
     assert str(home) not in answer.body.decode("utf-8")
 
 
