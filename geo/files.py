@@ -11,6 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from geo.errors import ChigaiError
+
 ROW_GROUP = 50_000
 """Rows per Parquet row group: small enough that a page can read one county, large enough to compress."""
 
@@ -30,8 +32,22 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
 
 
+def require_place(out: Path) -> None:
+    """Raise ChigaiError where the folder that a file is to be written into is not there."""
+    if not out.parent.is_dir():
+        raise ChigaiError(
+            f"输出文件夹“{out.parent.name}”不存在。",
+            f"The output folder '{out.parent.name}' does not exist.",
+            do_zh="先建立该文件夹，或换一个位置。",
+            do_en="make the folder first, or name another place.",
+            file=out,
+        )
+
+
 def flush(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on disk."""
+    """Wait until a file, or the names in a folder, are on disk; Windows keeps the names itself."""
+    if os.name == "nt" and path.is_dir():
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -31,6 +31,7 @@ from sqlalchemy import (
 
 from geo import plans as plan_folders
 from geo.errors import ChigaiError
+from geo.files import flush
 from tracking import audit, chain, photos, tables
 from tracking.chain import Broken, Head
 from tracking.store import Store, migrate, revisions
@@ -107,7 +108,7 @@ def backup(store: Store, path: Path, home: Path | None = None, actor: str = "loc
             sha = hashlib.file_digest(file, "sha256").hexdigest()
         # a link takes the name only while it is free
         os.link(part, path)
-        _flush(path.parent)
+        flush(path.parent)
     except (OSError, zipfile.BadZipFile) as error:
         raise ChigaiError(
             f"备份无法写入：{type(error).__name__}。",
@@ -121,16 +122,6 @@ def backup(store: Store, path: Path, home: Path | None = None, actor: str = "loc
     with store.writing() as connection:
         audit.write(connection, actor, "backup", f"{saved.head.seq} events", "done")
     return replace_fields(saved, sha256=sha)
-
-
-def _flush(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _write(store: Store, file: IO[bytes], home: Path) -> Saved:

@@ -15,7 +15,7 @@ import pandas as pd
 from sqlalchemy import select
 
 from geo import plans as plan_folders
-from geo.errors import ChigaiError
+from geo.errors import AbsentError, ChigaiError
 from planning.programme import Programme
 from tracking import (
     audit,
@@ -124,6 +124,12 @@ class Desk:
         meta = plan_folders.read_meta(folder)
         for county in counties_of(folder):
             self.require(action, county, str(meta["id"]))
+
+    def plan_folder(self, plan: str) -> Path:
+        """Where the plan of that id lies. Raises AbsentError for what is no id: no path leads out of plans/."""
+        if not plan or Path(plan).name != plan or plan.startswith("."):
+            raise AbsentError("没有这个方案。", "There is no such plan.")
+        return self.home / "plans" / plan
 
     def register(self, folder: Path, progress: jobs.Told = jobs.nobody) -> int:
         """Put a plan folder's blocks into the database; needs `plan` in every county that the plan has."""

@@ -65,7 +65,7 @@ def _keep(key: tuple[str, int, int, str], value: object) -> None:
 def problems(desk: Desk, draft_id: str) -> pd.DataFrame:
     """What is below the minimum, above the step or refused, as the draft has it, in the counties that this person
     plans: `planning.editing.problems.COLUMNS`, by county and field unit."""
-    folder = drafts.folder_of(desk, drafts.draft(desk, draft_id).plan)
+    folder = desk.plan_folder(drafts.draft(desk, draft_id).plan)
     every = _of_plan(str(folder), str(plans.read_meta(folder)["created"]))
     places = people.where(desk.person, "plan")
     every = every if places is None else every[every.county.isin(list(places))]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, NoReturn
 
 from sqlalchemy import Connection, Row
@@ -31,7 +30,7 @@ HISTORY = 200
 
 def begin(desk: Desk, plan: str, name: str = "") -> str:
     """A new draft over the plan in this folder of plans/; gives its id. Needs `plan` in some county of the plan."""
-    meta = plans.read_meta(folder_of(desk, plan))
+    meta = plans.read_meta(desk.plan_folder(plan))
     _require_some(desk, {str(row["county"]) for row in meta["counties"]}, plan)
     with desk.store.writing() as connection:
         draft = journal.create(connection, plan, name.strip()[:80], desk.person.id)
@@ -69,7 +68,7 @@ def figures(desk: Desk, draft_id: str) -> dict[str, Any]:
     """counties, totals: as plan.json would have them with the draft's changes, sites as in the plan; changes, undo,
     redo: how many there are, and how many this person can undo and do again."""
     found = draft(desk, draft_id)
-    meta = plans.read_meta(folder_of(desk, found.plan))
+    meta = plans.read_meta(desk.plan_folder(found.plan))
     with desk.store.reading() as connection:
         moved = journal.changes(connection, draft_id)
         counted = journal.counted(connection, draft_id, desk.person.id)
@@ -111,7 +110,7 @@ def preview(desk: Desk, draft_id: str, number: int, asked: Asked) -> tuple[Field
 def foreseen(desk: Desk, draft_id: str, unit: FieldUnit, found: Effect) -> list[dict[str, Any]]:
     """The counties of a field unit, and all together (county None), before a change and after it: `summary` of each."""
     base = draft(desk, draft_id)
-    meta = plans.read_meta(folder_of(desk, base.plan))
+    meta = plans.read_meta(desk.plan_folder(base.plan))
     with desk.store.reading() as connection:
         moved = dict(journal.changes(connection, draft_id))
     was = totals.after(meta, moved)
@@ -196,7 +195,7 @@ def _turned(desk: Desk, draft_id: str, way: str) -> int | None:
 def units_of(desk: Desk, draft_id: str, names: Iterable[str]) -> dict[str, int]:
     """The field unit of each parcel or block that is named, of the plan or of the draft; what is not there is left out."""
     found = draft(desk, draft_id)
-    folder, wanted = folder_of(desk, found.plan), list(dict.fromkeys(names))
+    folder, wanted = desk.plan_folder(found.plan), list(dict.fromkeys(names))
     out: dict[str, int] = {}
     for table, column in (("blocks", "block_id"), ("parcels", "parcel_id")):
         missing = [name for name in wanted if name not in out]
@@ -251,20 +250,14 @@ def start_writing(desk: Desk, draft_id: str, name: str, shifted: bool = False) -
 
 def unit_of(desk: Desk, found: Draft, number: int) -> FieldUnit:
     """A field unit of the plan that a draft lies over; asks for no right."""
-    return load(folder_of(desk, found.plan), number)
+    return load(desk.plan_folder(found.plan), number)
 
 
 def _after(desk: Desk, draft_id: str, unit: FieldUnit, state: State, asked: Asked) -> State:
     found = draft(desk, draft_id)
-    meta = plans.read_meta(folder_of(desk, found.plan))
+    meta = plans.read_meta(desk.plan_folder(found.plan))
     # a planner waits for the answer: what takes minutes is for a plan of its own
     return changed(unit, state, asked, Effort.normal, int(meta.get("seed", 1)))
-
-
-def folder_of(desk: Desk, plan: str) -> Path:
-    if not plan or Path(plan).name != plan:
-        raise AbsentError("没有这个方案。", "There is no such plan.")
-    return desk.home / "plans" / plan
 
 
 def _there(connection: Connection, draft_id: str) -> Draft:

@@ -24,6 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from geo import distance
 from geo.errors import ChigaiError
+from geo.files import flush
 from tracking import pictures
 from tracking.books import MANY, chunks
 from tracking.soundness import CLOCK
@@ -118,7 +119,7 @@ def put(home: Path, sha: str, content: bytes) -> None:
             os.fsync(file.fileno())
         part.replace(place)
         for folder in (place.parent, place.parent.parent):
-            _flush(folder)
+            flush(folder)
     except OSError as error:
         raise _unwritten(error) from error
     finally:
@@ -133,16 +134,6 @@ def _unwritten(error: OSError) -> ChigaiError:
         do_zh="请检查数据文件夹的权限和剩余空间。",
         do_en="check who may write to the data folder, and the space left.",
     )
-
-
-def _flush(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

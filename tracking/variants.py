@@ -14,7 +14,7 @@ import pandas as pd
 from sqlalchemy import insert, select
 
 from geo import frozen, plans
-from geo.errors import AbsentError, ChigaiError
+from geo.errors import ChigaiError
 from planning import comparing
 from planning.programme import load
 from tracking import audit, jobs, people
@@ -37,7 +37,7 @@ class Approved:
 def asked_for(desk: Desk, plan: str) -> dict[str, Any] | None:
     """What a plan was asked for with, as a job's request with its parameters, to be varied; None where it was not
     made here, or its data are gone. Of a plan changed by hand: what the plan beneath it was asked for with."""
-    folder = _folder(desk, plan)
+    folder = desk.plan_folder(plan)
     meta = plans.read_meta(folder)
     if "edited" in meta:
         beneath = str(meta["edited"]["from"])
@@ -80,7 +80,7 @@ def compare(desk: Desk, plan_ids: Sequence[str]) -> list[dict[str, Any]]:
         raise ChigaiError(
             "请选两个或三个方案对比。", "Choose two or three plans to compare.",
         )  # fmt: skip
-    return [plans.read_meta(_folder(desk, plan)) for plan in plan_ids]
+    return [plans.read_meta(desk.plan_folder(plan)) for plan in plan_ids]
 
 
 def hands(desk: Desk, one: str, other: str) -> pd.DataFrame:
@@ -110,7 +110,7 @@ def _hands(one: tuple[str, str], other: tuple[str, str]) -> pd.DataFrame:
 
 
 def _named(desk: Desk, plan: str) -> tuple[str, str]:
-    folder = _folder(desk, plan)
+    folder = desk.plan_folder(plan)
     return str(folder), str(plans.read_meta(folder)["created"])
 
 
@@ -151,7 +151,7 @@ def approve(
 
 def _open(desk: Desk, plan: str) -> Path:
     """The folder of a plan that this person may approve and that nobody approved yet."""
-    folder = _folder(desk, plan)
+    folder = desk.plan_folder(plan)
     desk.require_plan(folder, "approve")
     if any(found.plan == plan for found in history(desk)):
         raise ChigaiError("这个方案已经批准过。", "This plan was approved before.")
@@ -187,9 +187,3 @@ def _intact(desk: Desk, plan: str, sha: str) -> bool:
 def _sum(folder: str, stamp: tuple[tuple[str, int, int], ...]) -> str:
     """The checksum of a folder, reckoned once as long as its files have the same sizes and times."""
     return frozen.checksum(Path(folder))
-
-
-def _folder(desk: Desk, plan: str) -> Path:
-    if not plan or Path(plan).name != plan or plan.startswith("."):
-        raise AbsentError("没有这个方案。", "There is no such plan.")
-    return desk.home / "plans" / plan

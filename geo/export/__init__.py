@@ -31,6 +31,7 @@ from geo.export.naming import safe_name
 from geo.export.options import Options
 from geo.export.public import Outgoing, no_blocks, outgoing
 from geo.export.selection import Selection, chosen
+from geo.files import require_place
 
 Writer = Callable[[Outgoing, Path, Options], None]
 
@@ -205,14 +206,7 @@ def _check_place(out: Path, fmt: str, chosen: Format) -> None:
             do_en=f"Name a file, such as {out.name}/plan{chosen.suffixes[-1]}.",
             file=out,
         )
-    if not out.parent.is_dir():
-        raise ChigaiError(
-            f"输出文件夹“{out.parent.name}”不存在。",
-            f"The output folder '{out.parent.name}' does not exist.",
-            do_zh="先建立该文件夹，或换一个位置。",
-            do_en="Make the folder first, or name another place.",
-            file=out,
-        )
+    require_place(out)
     if out.suffix and out.suffix.lower() not in chosen.suffixes:
         raise ChigaiError(
             f"格式 {fmt} 的文件名不能以 {out.suffix} 结尾。",

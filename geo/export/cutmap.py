@@ -9,6 +9,7 @@ import numpy as np
 
 from geo import plans
 from geo.errors import ChigaiError
+from geo.files import require_place
 from geo.surface import depth_map
 
 SUFFIXES = (".tif", ".tiff")
@@ -29,14 +30,7 @@ def write(folder: Path, dem: Path, out: Path) -> bool:
             do_en="change the file's name.",
             file=out,
         )
-    if not out.parent.is_dir():
-        raise ChigaiError(
-            f"输出文件夹“{out.parent.name}”不存在。",
-            f"The output folder '{out.parent.name}' does not exist.",
-            do_zh="先建立该文件夹，或换一个位置。",
-            do_en="make the folder first, or name another place.",
-            file=out,
-        )
+    require_place(out)
     meta = plans.read_meta(folder)
     blocks = plans.read_part(folder, "blocks", filters=[("n_parcels", ">", 1)])
     levels = np.empty(0) if blocks is None else blocks["design_level_m"].to_numpy(float)

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 import cli
 from geo import plans
-from tests.tracking.phone import fill, packed, row, unpacked
+from tests.tracking.packages.phone import fill, packed, row, unpacked
 from tracking import ledger, package_rows
 from tracking.store import Store
 

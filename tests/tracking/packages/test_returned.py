@@ -1,197 +1,26 @@
-"""A package made for a village, filled on a phone and taken back: every row has its fate, twice is once."""
+"""A package filled on a phone and taken back: every row has its fate, twice is once."""
 
 from __future__ import annotations
 
 import csv
 import uuid
-import zipfile
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import openpyxl
 import pandas as pd
-import pyogrio
 import pytest
 import sqlalchemy as sa
 
 from geo import plans
 from geo.errors import ChigaiError
 from tests.tracking.camera import photo
-from tests.tracking.phone import by_sqlite, fill, packed, row, unpacked
-from tracking import ledger, package_layout, package_rows, packages, register, tables
-from tracking.ledger import Event
+from tests.tracking.packages.conftest import CREW, kept, statuses
+from tests.tracking.packages.phone import by_sqlite, fill, packed, row
+from tracking import ledger, packages, register, tables
 from tracking.people import LOCAL, ForbiddenError, Person
 from tracking.store import Store
-from ui import palette
-
-HULIN, MISHAN = "230381", "230382"
-CREW = Person("u1", "虎林施工队", "field", frozenset({HULIN}))
-
-
-@pytest.fixture(autouse=True)
-def _rooms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A data folder of its own; files are read in this process but where a test says otherwise."""
-    monkeypatch.setenv("CHIGAI_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(package_rows, "read_apart", package_rows.read)
-
-
-@pytest.fixture
-def plan(followed: Store, tmp_path: Path) -> Path:
-    """The folder of the plan that `followed` follows: b1 and b3 lie in V0, b2 and b4 in V1."""
-    return tmp_path / "plan" / "p"
-
-
-@pytest.fixture
-def approved(followed: Store, report: Callable[..., Event]) -> Store:
-    """The followed plan, approved."""
-    ledger.append(followed, [report("plan_approved", 0, "", "official")])
-    return followed
-
-
-@pytest.fixture
-def phone(approved: Store, plan: Path, tmp_path: Path) -> Path:
-    """The package of V0 in Hulin, on a phone."""
-    made = packages.make(approved, plan, "V0", CREW, tmp_path / "out")
-    return unpacked(made[0], tmp_path / "phone")
-
-
-def statuses(review: packages.Review) -> list[str]:
-    return [r.status for r in review.rows]
-
-
-def kept(store: Store) -> int:
-    return len(ledger.events(store))
-
-
-# what is in a package
-
-
-def test_a_package_holds_the_villages_blocks_with_their_state_and_an_empty_table(phone: Path) -> None:
-    path = phone / "blocks.gpkg"
-    assert {name for name, _ in pyogrio.list_layers(path)} == {"blocks", "parcels", "reports", "package"}
-    blocks = pyogrio.read_dataframe(path, layer="blocks")
-    assert list(blocks["block_id"]) == ["b1"]
-    only = blocks.iloc[0]
-    assert (only["state"], only["version"], only["village"], only["area_mu"]) == ("approved", 1, "V0", 30.0)
-    assert only.geometry.area == pytest.approx(20_000, rel=1e-6)
-    assert blocks.crs.to_epsg() == 4553
-    reports = pyogrio.read_info(path, layer="reports")
-    assert list(reports["fields"]) == list(package_rows.COLUMNS)
-    assert reports["features"] == 0
-    assert {p.name for p in phone.iterdir()} == {"project.qgs", "blocks.gpkg", "DCIM", "使用说明.txt"}
-
-
-def test_nothing_personal_is_in_a_package(phone: Path) -> None:
-    parcels = pyogrio.read_dataframe(phone / "blocks.gpkg", layer="parcels")
-    assert list(parcels.columns) == ["block_id", "area_mu", "geometry"]
-    for file in phone.rglob("*"):
-        if file.is_file():
-            assert "张三".encode() not in file.read_bytes()
-
-
-def test_canals_and_roads_lie_under_the_blocks(approved: Store, plan: Path, tmp_path: Path) -> None:
-    from shapely.geometry import LineString, box
-
-    shapes = [
-        LineString([(529_000, 5_069_990), (540_000, 5_069_990)]),
-        box(530_200, 5_070_000, 530_210, 5_070_100),
-    ]
-    far = LineString([(600_000, 5_000_000), (600_001, 5_000_000)])
-    barriers = gpd.GeoDataFrame(
-        {"kind": ["road", "main_canal", "drain"], "fixed": True, "width_m": 5.0},
-        geometry=[*shapes, far],
-        crs=4553,
-    )
-    barriers.to_parquet(plan / "barriers.parquet")
-    folder = unpacked(packages.make(approved, plan, "V0", CREW, tmp_path / "o")[0], tmp_path / "x")
-    lines = pyogrio.read_dataframe(folder / "blocks.gpkg", layer="barriers")
-    areas = pyogrio.read_dataframe(folder / "blocks.gpkg", layer="barrier_areas")
-    assert (list(lines["kind"]), list(areas["kind"])) == (["road"], ["main_canal"])
-    assert lines.total_bounds[0] > 529_700
-    project = (folder / "project.qgs").read_text("utf-8")
-    assert "layername=barriers<" in project and "layername=barrier_areas<" in project
-
-
-def test_the_same_state_makes_the_same_bytes_and_a_report_makes_others(
-    approved: Store, plan: Path, tmp_path: Path, report: Callable[..., Event]
-) -> None:
-    first, again = (packages.make(approved, plan, "V0", CREW, tmp_path / n)[0] for n in ("a", "b"))
-    assert first.read_bytes() == again.read_bytes()
-    ledger.append(approved, [report("started", 1)])
-    after = packages.make(approved, plan, "V0", CREW, tmp_path / "b")[0]
-    assert after == again and first.read_bytes() != after.read_bytes()
-
-
-def test_a_changed_block_is_packed_as_it_is_now(approved: Store, plan: Path, tmp_path: Path) -> None:
-    register.change_block(approved, "p", "b1", 1, {"area_mu": 29.0}, "planner")
-    folder = unpacked(packages.make(approved, plan, "V0", CREW, tmp_path / "o")[0], tmp_path / "x")
-    only = pyogrio.read_dataframe(folder / "blocks.gpkg", layer="blocks").iloc[0]
-    assert (only["area_mu"], only["version"]) == (29.0, 2)
-
-
-def test_each_village_and_county_has_its_own(approved: Store, plan: Path, tmp_path: Path) -> None:
-    made = packages.make(approved, plan, None, LOCAL, tmp_path / "all")
-    assert [p.name for p in made] == ["230381-V0.zip", "230381-V1.zip", "230382-V0.zip", "230382-V1.zip"]
-    assert sorted(p.name for p in (tmp_path / "all").iterdir()) == [p.name for p in made]
-
-
-def test_a_crew_has_the_packages_of_its_counties_alone(approved: Store, plan: Path, tmp_path: Path) -> None:
-    made = packages.make(approved, plan, None, CREW, tmp_path / "own")
-    assert [p.name for p in made] == ["230381-V0.zip", "230381-V1.zip"]
-    viewer = Person("u2", "查看", "viewer", None)
-    with pytest.raises(ForbiddenError):
-        packages.make(approved, plan, "V0", viewer, tmp_path / "none")
-    assert not (tmp_path / "none").exists()
-    with approved.reading() as connection:
-        rows = connection.execute(sa.select(tables.audit.c.actor, tables.audit.c.outcome)).fetchall()
-    assert [tuple(r) for r in rows] == [("u1", "done"), ("u1", "done"), ("u2", "refused")]
-
-
-def test_a_villages_name_cannot_lead_out_of_the_folder(
-    store: Store, write_plan: Callable[..., Path], tmp_path: Path
-) -> None:
-    folder = write_plan()
-    parcels = gpd.read_parquet(folder / "parcels.parquet")
-    parcels["village"] = ["../../<b>村", "../../_b_村", 'a"村\x07', ""]
-    parcels.to_parquet(folder / "parcels.parquet", write_covering_bbox=True)
-    register.register_plan(store, folder, "planner")
-    made = packages.make(store, folder, None, LOCAL, tmp_path / "deep" / "out")
-    assert len(set(made)) == 4
-    assert all(p.parent == tmp_path / "deep" / "out" and p.exists() for p in made)
-
-
-@pytest.mark.parametrize("village", ["nowhere", None])
-def test_what_cannot_be_packed_is_refused(
-    store: Store, write_plan: Callable[..., Path], tmp_path: Path, village: str | None
-) -> None:
-    folder = write_plan()
-    with pytest.raises(ChigaiError, match="数据库中还没有这个方案"):
-        packages.make(store, folder, village, LOCAL, tmp_path / "out")
-    register.register_plan(store, folder, "planner")
-    if village:
-        with pytest.raises(ChigaiError, match="nowhere"):
-            packages.make(store, folder, village, LOCAL, tmp_path / "out")
-    (folder / "parcels.parquet").write_bytes(b"no table")
-    with pytest.raises(ChigaiError, match="已损坏"):
-        packages.make(store, folder, None, LOCAL, tmp_path / "out")
-
-
-def test_states_have_the_colours_that_they_have_on_the_screen() -> None:
-    for state, (colour, _) in package_layout.STATE_COLOURS.items():
-        shown = palette.WORK["planned" if state == "approved" else state]
-        assert colour == shown.colour
-
-
-def test_barriers_have_the_names_and_colours_that_they_have_on_the_screen() -> None:
-    assert {k: v[:2] for k, v in package_layout.BARRIERS.items()} == {
-        k: (look.zh, look.colour) for k, look in palette.BARRIERS.items()
-    }
-
-
-# what comes back
 
 
 def test_a_season_from_a_phone_is_taken_whatever_the_order_of_its_rows(
@@ -425,126 +254,6 @@ def test_whoever_may_not_hand_in_packages_is_refused(approved: Store, phone: Pat
     with pytest.raises(ForbiddenError):
         packages.take(approved, phone, Person("u2", "查看", "viewer", None))
     assert kept(approved) == 1
-
-
-# files that are to harm
-
-
-def slip(path: Path, phone: Path) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("../../evil.gpkg", b"x")
-    return path
-
-
-def bomb(path: Path, phone: Path) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("blocks.gpkg", bytes(64_000_000))
-    return path
-
-
-def vrt(path: Path, phone: Path) -> Path:
-    text = f"<OGRVRTDataSource><OGRVRTLayer name='reports'><SrcDataSource>{phone / 'blocks.gpkg'}</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"
-    (path.with_suffix(".gpkg")).write_text(text)
-    return path.with_suffix(".gpkg")
-
-
-def geojson(path: Path, phone: Path) -> Path:
-    text = '{"type":"FeatureCollection","name":"reports","features":[]}'
-    path.with_suffix(".gpkg").write_text(text)
-    return path.with_suffix(".gpkg")
-
-
-def database(path: Path, phone: Path) -> Path:
-    by_sqlite(
-        path.with_suffix(".db"), ["CREATE TABLE reports (uuid TEXT)", "INSERT INTO reports VALUES ('x')"]
-    )
-    return packed_as(path, {"blocks.gpkg": path.with_suffix(".db").read_bytes()})
-
-
-def cut(path: Path, phone: Path) -> Path:
-    return packed_as(path, {"blocks.gpkg": (phone / "blocks.gpkg").read_bytes()[:20_000]})
-
-
-def without(path: Path, phone: Path) -> Path:
-    return packed_as(path, {"project.qgs": b"<qgis/>"})
-
-
-def no_zip(path: Path, phone: Path) -> Path:
-    path.write_bytes(b"PK\x03\x04 and nothing")
-    return path
-
-
-def other(path: Path, phone: Path) -> Path:
-    by_sqlite(phone / "blocks.gpkg", ["DELETE FROM gpkg_contents WHERE table_name = 'reports'",
-                                      "DELETE FROM gpkg_geometry_columns WHERE table_name = 'reports'",
-                                      "ALTER TABLE reports RENAME TO others"])  # fmt: skip
-    return packed(phone, path)
-
-
-def packed_as(path: Path, members: dict[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
-
-
-@pytest.mark.parametrize("harm", [slip, bomb, vrt, geojson, database, cut, without, no_zip, other])
-def test_a_file_that_is_no_package_is_refused_whole(
-    approved: Store, phone: Path, tmp_path: Path, harm: Callable[[Path, Path], Path]
-) -> None:
-    fill(phone, [row("started", "2021-10-08T08:00:00")])
-    made = harm(tmp_path / "in.zip", phone)
-    with pytest.raises(ChigaiError) as told:
-        packages.take(approved, made, CREW)
-    assert told.value.zh and told.value.en and str(tmp_path) not in str(told.value)
-    assert kept(approved) == 1
-    assert not (tmp_path.parent / "evil.gpkg").exists()
-
-
-def test_more_rows_than_a_crew_can_write_are_refused_whole(
-    approved: Store, phone: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill(phone, [row("started", "2021-10-08T08:00:00")] * 4)
-    monkeypatch.setattr(package_rows, "MOST_ROWS", 3)
-    with pytest.raises(ChigaiError, match="超过 3 行"):
-        packages.take(approved, phone, CREW)
-    assert kept(approved) == 1
-
-
-@pytest.fixture
-def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Files are read in a process of their own, as they are outside of the tests."""
-    monkeypatch.undo()
-    yield
-
-
-ENDLESS = (
-    "CREATE VIEW reports AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
-    "SELECT i AS fid, i AS uuid FROM n WHERE i < 0"
-)
-
-
-def test_a_file_that_never_ends_is_given_up(
-    phone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: None
-) -> None:
-    by_sqlite(phone / "blocks.gpkg", ["DROP TABLE reports", ENDLESS])
-    monkeypatch.setattr(package_rows, "SECONDS", 3)
-    with pytest.raises(ChigaiError, match="已停止读取"):
-        package_rows.read_apart(phone / "blocks.gpkg")
-
-
-def test_rows_read_apart_are_the_rows(phone: Path, apart: None) -> None:
-    fill(
-        phone, [row("progress", "2021-10-08T08:00:00", done_mu=1.5, note="第一行\n“二”"), row("started", "x")]
-    )
-    path = phone / "blocks.gpkg"
-    assert package_rows.read_apart(path) == package_rows.read(path)
-    (phone / "other.gpkg").write_text("<OGRVRTDataSource/>")
-    with pytest.raises(ChigaiError, match="VRT"):
-        package_rows.read_apart(phone / "other.gpkg")
-
-
-# the list of answers
 
 
 def test_the_list_says_every_rows_fate_and_runs_no_formula(
