@@ -239,15 +239,13 @@ def _earlier(ctx: parts.Context, metas: list[dict[str, Any]]) -> None:
     ]
     rows = []
     for m in metas:
-        totals = m["totals"]
+        totals = m.get("totals", {})
         rows.append(
             [
                 f"<b>{numbers.moment(m['created'])}</b>",
                 safe.text(naming.plan_name(m, t)),
-                numbers.mu(totals["parcels_mu"], lang, False),
-                numbers.mu(totals["compliant_mu"], lang, False),
-                numbers.mu(totals["site_mu"], lang, False),
-                numbers.money(totals["cost_yuan"], lang, False),
+                *(numbers.mu(totals.get(n), lang, False) for n in ("parcels_mu", "compliant_mu", "site_mu")),
+                numbers.money(totals.get("cost_yuan"), lang, False),
             ]
         )
     parts.table(columns, rows)
