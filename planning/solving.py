@@ -26,6 +26,8 @@ SLIGHT_M2 = 0.05
 """A group that is worth more than its shares by less is not looked for; it is counted at that."""
 WORTHS_YUAN_PER_MU = (250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16_000.0, 32_000.0)
 """Worths of a mu of which that one is taken that bounds the cost of a part best at its own area."""
+SHORT_PARCELS, SHORT_TRIED = 60, 3
+"""Pricing mostly comes to an end in parts of so many parcels: so many times as much is spent on it there."""
 ALL_IN_YUAN_PER_MU = 2000.0
 """The least of them where all parcels lie in blocks: few plans leave one out for it."""
 
@@ -121,6 +123,7 @@ def _bounded(u, rule, labels, best, knobs, worths, most):
     most_area = u.area.sum()
     worth = min(ALL_IN_YUAN_PER_MU / MU_M2, rule.worth)
     top = np.inf
+    tried = knobs.tried * (SHORT_TRIED if n <= SHORT_PARCELS else 1)
     if n <= MOST_PARCELS:
         columns, _ = small_groups(u, outside, here, overlap, rule, knobs.seeds)
         columns = with_blocks(columns, u, labels, rule)
@@ -129,7 +132,7 @@ def _bounded(u, rule, labels, best, knobs, worths, most):
         cost = ridges + rule.worth * area - best
         enough = worth * area + ridges - (1.0 - knobs.enough) * cost
         columns, y, top = priced(
-            u, outside, here, overlap, rule, worth, columns, knobs.pricings, knobs.tried, enough, SLIGHT_YUAN
+            u, outside, here, overlap, rule, worth, columns, knobs.pricings, tried, enough, SLIGHT_YUAN
         )
         if top < np.inf:
             now = best - (rule.worth - worth) * area
