@@ -64,9 +64,8 @@ def page(ctx: parts.Context) -> None:
 def _label(ctx: parts.Context, found: Draft, metas: dict[str, dict[str, Any]]) -> str:
     name = found.name or ctx.t("edit.unnamed")
     over = parts.plan_label(metas[found.plan], ctx.t)
-    return (
-        ctx.t("edit.draft_option", name=name, when=numbers.moment(found.created.isoformat())) + f" · {over}"
-    )
+    when = numbers.moment(found.created.isoformat())
+    return ctx.t("edit.draft_option", name=name, when=when, over=over)
 
 
 def _begin(ctx: parts.Context, metas: dict[str, dict[str, Any]]) -> None:

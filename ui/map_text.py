@@ -34,7 +34,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "leave_full": ("退出全屏", "Leave full screen"),
     "close": ("关闭", "Close"),
     "layers": ("图层", "Layers"),
-    "before": ("改造前：现有地块", "Before: parcels as they are"),
+    "before": ("改造前：现有地块", "Before: parcels"),
     "after": ("改造后：大池", "After: blocks"),
     "layer_counties": ("县（市、区）", "Counties"),
     "layer_footprint": ("稻田范围", "Where the paddies lie"),

@@ -14,6 +14,7 @@ from tracking import audit, people, targets
 from tracking.register import ChangedError
 from ui import numbers, parts, safe, settings
 from ui.parts import Column
+from ui.text import TEXTS
 
 SHOWN_ENTRIES = 500
 DAYS = 30
@@ -267,14 +268,14 @@ def _audit(ctx: parts.Context) -> None:
                 "outcome": [t(f"people.outcome_{o}") for o in found["outcome"]],
                 "county": [names.get(c, c or "") for c in found["county"]],
                 "target": [known.get(target, target) for target in found["target"]],
-                "detail": [_detail(ctx, detail) for detail in found["detail"]],
+                "detail": [_detail(ctx, a, d) for a, d in zip(found["action"], found["detail"], strict=True)],
             }
         ),
         hide_index=True,
         placeholder=numbers.NONE,
         height=min(35 * (len(found) + 1) + 3, 420),
         column_config={
-            "at": st.column_config.TextColumn(t("people.at"), width="small"),
+            "at": st.column_config.TextColumn(t("people.at"), width=140),
             "actor": st.column_config.TextColumn(t("people.actor"), width="small"),
             "action": st.column_config.TextColumn(t("people.action"), width="small"),
             "outcome": st.column_config.TextColumn(t("people.outcome"), width="small"),
@@ -300,8 +301,25 @@ def _action(ctx: parts.Context, action: str) -> str:
     return str(zh if ctx.lang == "zh" else en)
 
 
-def _detail(ctx: parts.Context, detail: str) -> str:
-    """What the audit put down, in words: roles, counties and whether somebody may sign in."""
+def _detail(ctx: parts.Context, action: str, detail: str) -> str:
+    """What the audit put down, in words."""
+    t = ctx.t
+    if action == "plan":
+        begun, over = re.fullmatch(r"draft of (\S+)", detail), re.fullmatch(r"written over (\S+)", detail)
+        if begun or over:
+            return t("people.did_draft", plan=begun[1]) if begun else t("people.did_written", plan=over[1])  # type: ignore[index]
+        if detail == "closed":
+            return t("people.did_put_away")
+    if reports := re.fullmatch(r"(\w+) × (\d+)", detail):
+        return f"{t(f'kind.{reports[1]}')} × {reports[2]}"
+    for word in (f"edit.do_{detail}", f"people.why_{detail}"):
+        if word in TEXTS:
+            return t(word)
+    return _of_user(ctx, re.sub(r"\b(\d+) rows\b", lambda m: t("people.rows", n=m[1]), detail))
+
+
+def _of_user(ctx: parts.Context, detail: str) -> str:
+    """Roles, counties and whether somebody may sign in, in words."""
     t, names = ctx.t, _names(ctx)
     said = re.sub(r"\brole=(\w+)", lambda m: t(f"role.{m[1]}") if m[1] in people.ROLES else m[0], detail)
     said = said.replace("counties=None", t("people.every")).replace("counties=", "")

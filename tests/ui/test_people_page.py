@@ -155,6 +155,23 @@ def test_the_audit_tells_who_did_what_by_name() -> None:
     at = opened("people")
     assert at.dataframe[0].value["outcome"].tolist() == ["被拒绝", "成功"]
     assert at.dataframe[0].value["actor"].tolist() == ["未登录", "本机"]
+    assert at.dataframe[0].value["detail"][0] == "已经退出"
+
+
+def test_the_audit_tells_of_drafts_in_the_language_of_the_page() -> None:
+    said = {
+        "draft of p": "新建草稿，原方案 p",
+        "join": "合并",
+        "written over p": "写成新方案，原方案 p",
+        "closed": "收起草稿",
+    }
+    with sign_in.store().writing() as connection:
+        for detail in said:
+            audit.write(connection, "local", "plan", "d", "done", detail=detail)
+        audit.write(connection, "local", "report", "p", "refused", detail="started × 2")
+        audit.write(connection, "local", "export", "ledger", "done", detail="xlsx 50 rows")
+    told = opened("people").dataframe[0].value["detail"].tolist()
+    assert sorted(told) == sorted([*said.values(), "开工 × 2", "xlsx 50 条"])
 
 
 @pytest.mark.parametrize(
