@@ -26,6 +26,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{total} in view, the worst {shown} shown. Zoom in to see all",
     ),
     "nothing": ("没有可以画在图上的问题", "No finding has a place on the map"),
+    "by_keys": (
+        "地图：方向键移动，加减号缩放，回车点中间",
+        "Map: arrows move it, plus and minus zoom, Enter clicks the middle",
+    ),
     "zoom_in": ("放大", "Zoom in"),
     "zoom_out": ("缩小", "Zoom out"),
     "why_so": ("为什么这样合", "Why it is joined so"),

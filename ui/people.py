@@ -16,7 +16,8 @@ from ui import numbers, parts, safe, settings
 from ui.parts import Column
 from ui.text import TEXTS
 
-SHOWN_ENTRIES = 500
+AT_ONCE = 50
+"""Lines of the audit that are shown before one asks for more."""
 DAYS = 30
 """How far back the audit is shown at first."""
 Row = Mapping[str, Any]
@@ -248,44 +249,41 @@ def _audit(ctx: parts.Context) -> None:
             format_func=lambda o: t(f"people.outcome_{o}"),
             key="people_outcome",
         )
-    found = audit.entries(
-        desk.store, desk.person, since=since, limit=None if outcome != "all" else SHOWN_ENTRIES
-    )
+    most = st.session_state.get("people_most", AT_ONCE)
+    found = audit.entries(desk.store, desk.person, since=since, limit=None if outcome != "all" else most + 1)
     if outcome != "all":
-        found = found[found["outcome"] == outcome].head(SHOWN_ENTRIES)
+        found = found[found["outcome"] == outcome]
     if not len(found):
         st.caption(t("people.no_audit"))
         return
     names = _names(ctx)
     with desk.store.reading() as connection:
-        known = people.names(connection)
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "at": [_moment(at) for at in found["at"]],
-                "actor": [_actor(ctx, a, n) for a, n in zip(found["actor"], found["name"], strict=True)],
-                "action": [_action(ctx, a) for a in found["action"]],
-                "outcome": [t(f"people.outcome_{o}") for o in found["outcome"]],
-                "county": [names.get(c, c or "") for c in found["county"]],
-                "target": [known.get(target, target) for target in found["target"]],
-                "detail": [_detail(ctx, a, d) for a, d in zip(found["action"], found["detail"], strict=True)],
-            }
-        ),
-        hide_index=True,
-        placeholder=numbers.NONE,
-        height=min(35 * (len(found) + 1) + 3, 420),
-        column_config={
-            "at": st.column_config.TextColumn(t("people.at"), width=140),
-            "actor": st.column_config.TextColumn(t("people.actor"), width="small"),
-            "action": st.column_config.TextColumn(t("people.action"), width="small"),
-            "outcome": st.column_config.TextColumn(t("people.outcome"), width="small"),
-            "county": st.column_config.TextColumn(t("people.counties"), width="small"),
-            "target": st.column_config.TextColumn(t("people.target"), width="medium"),
-            "detail": st.column_config.TextColumn(t("people.detail"), width="medium"),
-        },
-    )
-    if len(found) >= SHOWN_ENTRIES:
-        st.caption(t("people.more_audit", n=SHOWN_ENTRIES))
+        known = people.names(connection) | {"ledger": t("ledger.title")}
+    columns = [
+        Column(t("people.action")),
+        Column(t("people.detail"), wide=True),
+        Column(t("people.at")),
+        Column(t("people.actor")),
+        Column(t("people.outcome")),
+        Column(t("people.counties")),
+        Column(t("people.target"), wide=True),
+    ]
+    rows = [
+        [
+            f"<b>{safe.text(_action(ctx, row['action']))}</b>",
+            safe.text(_detail(ctx, row["action"], row["detail"])),
+            safe.text(_moment(row["at"])),
+            safe.text(_actor(ctx, row["actor"], row["name"])),
+            safe.text(t(f"people.outcome_{row['outcome']}")),
+            safe.text(names.get(row["county"], row["county"] or "")),
+            safe.text(known.get(row["target"], row["target"])),
+        ]
+        for row in found.head(most).to_dict("records")
+    ]
+    parts.table(columns, rows)
+    if len(found) > most and st.button(t("ledger.more", n=AT_ONCE), key="people_more"):
+        st.session_state["people_most"] = most + AT_ONCE
+        st.rerun()
 
 
 def _actor(ctx: parts.Context, actor: str, name: str | None) -> str:

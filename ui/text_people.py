@@ -80,7 +80,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "people.target": ("对象", "To what"),
     "people.detail": ("说明", "Details"),
     "people.no_audit": ("这段时间没有记录。", "Nothing was put down in this time."),
-    "people.more_audit": ("只显示最近 {n} 条；更早的请把日期往前选。", "The last {n} are shown; choose an earlier day for more."),
     "people.did_draft": ("新建草稿，原方案 {plan}", "new draft over {plan}"),
     "people.did_written": ("写成新方案，原方案 {plan}", "made a plan, over {plan}"),
     "people.did_put_away": ("收起草稿", "draft put away"),
