@@ -75,7 +75,7 @@ def main() -> None:
     given = ask.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        plan = given.plan or _planned(home, given.parcels)
+        plan = given.plan or planned(home, given.parcels)
         (home / "plans").mkdir(exist_ok=True)
         (home / "plans" / "bench").symlink_to(plan.resolve())
         # whatever of ours is asked in this process looks there, too
@@ -90,7 +90,7 @@ def main() -> None:
         _told(found)
 
 
-def _planned(home: Path, parcels: int) -> Path:
+def planned(home: Path, parcels: int) -> Path:
     """A demo region of so many parcels, planned quickly."""
     demo, out = home / "demo", home / "planned"
     chigai = [sys.executable, str(ROOT / "cli.py")]

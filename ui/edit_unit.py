@@ -41,7 +41,8 @@ def show(ctx: parts.Context, draft: str, number: int) -> None:
     with left:
         shown: State = state if after is None else after
         name = t("edit.drawing", number=number)
-        st.image(unit_drawing.svg(unit, shown, drawn(unit, shown), chosen, name), width="stretch")
+        # the caption is what is heard of the picture, too
+        st.image(unit_drawing.svg(unit, shown, drawn(unit, shown), chosen, name), name, width="stretch")
         p = unit.parameters
         st.caption(
             t("edit.limits", maximum=numbers.plain(p.max_mu.value), step=numbers.plain(p.max_step_m.value, 2))

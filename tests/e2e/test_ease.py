@@ -146,7 +146,10 @@ def test_tab_comes_by_every_main_control_and_one_sees_where_it_is(
     page = visit(browser, f"{home}/{'' if name == 'overview' else name}")
     if name == "edit":
         page.get_by_role("button", name="下一个", exact=True).click()
-        page.get_by_role("img", name="的小池和大池").wait_for()
+        page.get_by_text("的小池和大池").wait_for()
+        # from the top again: the unit is in the address
+        page.reload()
+        page.get_by_text("的小池和大池").wait_for()
         page.locator('[data-testid=stApp][data-test-script-state="notRunning"]').wait_for()
     if name.startswith("edit"):
         until(
