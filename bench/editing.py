@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import shapely
 from rich.console import Console
 from rich.table import Table
 
@@ -86,7 +87,9 @@ def asked(unit: FieldUnit, state: State, kind: str, dice: random.Random) -> Aske
         if not held:
             return None
         # the half that lies first along the block, as a line across it would part it
-        rows = sorted(dice.choice(held)[1].tolist(), key=lambda row: unit.geoms[row].centroid.x)
+        rows = sorted(
+            dice.choice(held)[1].tolist(), key=lambda row: shapely.get_x(shapely.centroid(unit.geoms[row]))
+        )
         return Asked("split", parcels=tuple(unit.names[row] for row in rows[: len(rows) // 2]))
     if not border:
         return None
