@@ -354,6 +354,30 @@ def test_the_next_problem_is_shown_and_a_second_planner_is_told(browser: Any, wo
     visit.close()
 
 
+def test_a_change_that_is_made_on_the_page_moves_nothing_and_another_unit_is_gone_to(
+    browser: Any, workshop: Workshop
+) -> None:
+    unit, other = workshop.units[:2]
+    visit = workshop.open(browser, drafts.begin(workshop.desk, "P"), unit)
+    seen = "[chigaiMap.map.getZoom(), chigaiMap.map.getCenter().lat, chigaiMap.map.getCenter().lng]"
+    before = visit.page.evaluate(seen)
+    assert before[0] > 15
+    visit.page.evaluate(f"void (location.hash = 'n=1&unit={unit.number}')")
+    settled(visit)
+    assert visit.page.evaluate(seen) == before
+    visit.page.evaluate(f"void (location.hash = 'n=1&unit={other.number}')")
+    visit.until(f"chigaiEdit.at.unit.field_unit === {other.number}")
+    settled(visit)
+    west, south, east, north = visit.page.evaluate(
+        "(b => [b.getWest(), b.getSouth(), b.getEast(), b.getNorth()])(chigaiMap.map.getBounds())"
+    )
+    middle = shapely.Point(
+        tiles.lonlat(np.array([other.parcels.union_all().centroid], object), other.parcels.crs)[0]
+    )
+    assert shapely.box(west, south, east, north).contains(middle)
+    visit.close()
+
+
 def test_on_a_phone_the_tools_stand_below_the_map(browser: Any, workshop: Workshop) -> None:
     unit = workshop.units[0]
     visit = workshop.open(browser, drafts.begin(workshop.desk, "P"), unit, width=390, height=800)

@@ -13,10 +13,11 @@
 
   const boxOf = ([west, south, east, north]) => [[south, west], [north, east]];
   const wishes = () => new URLSearchParams(location.hash.slice(1));
-  /* A wish without its day: another day moves nothing. */
+  /* A wish without what moves nothing here: its day, a draft's count of changes, and its field unit, to which
+     map_edit.js goes. */
   const where = (hash) => {
     const wish = new URLSearchParams(hash);
-    wish.delete("day");
+    for (const other of ["day", "n", "unit"]) wish.delete(other);
     return wish.toString();
   };
   const placeOf = (code) => cfg.places.find((p) => p.code === code && p.box);
