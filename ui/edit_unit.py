@@ -69,11 +69,11 @@ def _selection(ctx: parts.Context, told: dict[str, Any], draft: str) -> tuple[li
 
     blocks = st.multiselect(
         t("edit.select_blocks"), list(by_block), format_func=of_block, placeholder=t("edit.select_none"),
-        key=f"blocks_{key}",
+        key=f"blocks_{key}", select_all=False,
     )  # fmt: skip
     parcels = st.multiselect(
         t("edit.select_parcels"), list(by_parcel), placeholder=t("edit.select_none"), key=f"parcels_{key}",
-        format_func=lambda n: t("edit.parcel_option", number=by_parcel[n]["number"], parcel=n),
+        format_func=lambda n: t("edit.parcel_option", number=by_parcel[n]["number"], parcel=n), select_all=False,
     )  # fmt: skip
     return blocks, parcels
 

@@ -123,6 +123,7 @@ def _fields(ctx: parts.Context, key: str, row: Row | None) -> dict[str, Any]:
             key=f"{key}_counties",
             help=t("people.counties_help"),
             placeholder=t("people.choose"),
+            select_all=False,
         )
     every = st.checkbox(t("people.all"), was["counties"] is None, key=f"{key}_every")
     typed: dict[str, Any] = {
