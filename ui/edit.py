@@ -27,6 +27,8 @@ def page(ctx: parts.Context) -> None:
     metas = {str(m["folder"]): m for m in parts.plan_metas(ctx.home)}
     if not metas:
         parts.notice("plain", f"<b>{safe.text(t('edit.none'))}</b>")
+        if st.button(t("edit.go_plan"), key="go_plan", type="primary"):
+            st.switch_page("plan.py")
         return
     found = {d.id: d for d in drafts.listed(ctx.desk) if d.plan in metas}
     with st.expander(t("edit.new"), expanded=not found or bool(st.session_state.pop("edit_new", False))):

@@ -276,7 +276,7 @@ def _audit(ctx: parts.Context) -> None:
             safe.text(_moment(row["at"])),
             safe.text(_actor(ctx, row["actor"], row["name"])),
             safe.text(t(f"people.outcome_{row['outcome']}")),
-            safe.text(names.get(row["county"], row["county"] or "")),
+            "" if pd.isna(row["county"]) else safe.text(names.get(row["county"], row["county"])),
             safe.text(known.get(row["target"], row["target"])),
         ]
         for row in found.head(most).to_dict("records")

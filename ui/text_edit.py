@@ -7,6 +7,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "edit.title": ("改方案", "Change a plan"),
     "edit.question": ("懂村里情况的人，哪里要改？", "Where does somebody who knows the village want it otherwise?"),
     "edit.none": ("还没有方案可改。先在“方案”里算一个。", "There is no plan to change yet. Make one on the page 'Plan' first."),
+    "edit.go_plan": ("去做方案", "Make a plan"),
     "edit.draft": ("草稿", "Draft"),
     "edit.draft_help": ("草稿铺在一个方案上面，原方案不动；每一步自动保存，关掉浏览器也在。", "A draft lies over a plan, which stays as it is. Every step is saved at once and is there when you come back."),
     "edit.draft_option": ("{name}（{when} 新建）· 原方案 {over}", "{name} (begun {when}) · plan of {over}"),

@@ -170,7 +170,7 @@ def test_the_audit_tells_who_did_what_by_name() -> None:
     entered()
     at = opened("people")
     (line,) = audited(at)
-    assert (line["谁"], line["对象"]) == ("本机", "李施工")
+    assert (line["谁"], line["对象"], line["县（市、区）"]) == ("本机", "李施工", "")
     assert "施工队" in line["说明"] and "虎林市" in line["说明"]
     with sign_in.store().writing() as connection:
         audit.write(connection, "", "sign_in", "", "refused", detail="closed")
