@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geo.compiled import kernel
+from geo.compiled import kernel, lean
 
 _MANY_CELLS = 1024
 """A box over more cells than this is tried against every other instead of being entered in all of them."""
@@ -58,7 +58,7 @@ def grid(box):
     return x0, y0, cell, mask, at, entries, np.flatnonzero(big)
 
 
-@kernel
+@lean
 def near(key, lx, ly, ux, uy, box, cells, seen, found):
     """Boxes that meet the box (lx, ly, ux, uy): their number k, and they themselves in found[:k].
 
@@ -75,7 +75,8 @@ def near(key, lx, ly, ux, uy, box, cells, seen, found):
                 found[k] = d
                 k += 1
         return k
-    for d in bigs:
+    for b in range(len(bigs)):
+        d = bigs[b]
         if box[d, 0] <= ux and box[d, 2] >= lx and box[d, 1] <= uy and box[d, 3] >= ly:
             found[k] = d
             k += 1

@@ -88,6 +88,14 @@ def lean(function: Callable[..., Any]) -> Any:
     return _compiled(function, _nrt=False)
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """As `lean`, but written out wherever it is called: handing over a dozen arrays costs more than a short function does.
+
+    Every caller compiles it again, so it is for the innermost loops alone.
+    """
+    return _compiled(function, _nrt=False, forceinline=True)
+
+
 def _compiled(function: Callable[..., Any], **more: bool) -> Any:
     if _OWN is None:
         # read by numba when it declares a function, and at no other time

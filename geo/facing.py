@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geo import boxes
-from geo.compiled import kernel
+from geo.compiled import kernel, lean
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -78,7 +78,7 @@ def runs(coords, ring_at, ring_parcel, ring_hole):
     return start, stop, parcel, turned, box, sharp
 
 
-@kernel
+@lean
 def _sides_near(c, found, k, coords, start, stop, parcel, turned, box, sharp, gap, near, ends, owner):
     """Sides of the runs found that come within the gap of run c's box, parcel to their left; their number.
 
@@ -107,7 +107,7 @@ def _sides_near(c, found, k, coords, start, stop, parcel, turned, box, sharp, ga
     return sides
 
 
-@kernel
+@lean
 def _sees(px, py, ex, ey, long, p, near, owner, sides, gap, overlap, span, side, faces):
     """All that stands within the gap before the side from (px, py) along (ex, ey); how many, 0 where none faces it.
 
@@ -151,7 +151,7 @@ def _sees(px, py, ex, ey, long, p, near, owner, sides, gap, overlap, span, side,
     return k if one_faces else 0
 
 
-@kernel
+@lean
 def _first_seen(span, faces, k, cuts, won, won_span):
     """Stretch by stretch, the nearest of k spans: won[i] from won_span[i, 0] to won_span[i, 1]; their number."""
     if k == 1:
@@ -187,7 +187,7 @@ def _first_seen(span, faces, k, cuts, won, won_span):
     return wins
 
 
-@kernel
+@lean
 def _crossed(ax, ay, bx, by, near, sides):
     """Whether the link from a to b, its ends left out, runs through one of the sides near."""
     for u in range(sides):
@@ -203,7 +203,7 @@ def _crossed(ax, ay, bx, by, near, sides):
     return False
 
 
-@kernel
+@lean
 def _ground(
     quads, place, p_first, px, py, qx, qy, lo, hi, hlo, hhi, across, loose_lo, loose_hi, reach, near, sides
 ):
@@ -248,7 +248,7 @@ def _ground(
     quads[place, v, 0], quads[place, v, 1], quads[place, v + 1, 0], quads[place, v + 1, 1] = fx, fy, dx, dy
 
 
-@kernel
+@lean
 def _add(sums, j, lo, hi, hlo, hhi, gap):
     """Add the stretch from lo (hlo away) to hi (hhi away): its length and ground within the gap, all its ground."""
     least, most = max(min(hlo, hhi), 0.0), max(hlo, hhi, 0.0)
@@ -263,7 +263,7 @@ def _add(sums, j, lo, hi, hlo, hhi, gap):
     sums[j, 1] += 0.5 * (least + most) * long
 
 
-@kernel
+@lean
 def _entry(other, sums, first, count, q):
     """Where parcel q stands among the sums from first to count, which stay ascending, and the new count."""
     j = count
@@ -321,7 +321,7 @@ def facing(
     return indptr, other[:count], sums[:count], girth, quads[:qcount], pairs[:qcount]
 
 
-@kernel
+@lean
 def _facing(
     at, count, qcount, coords, start, stop, parcel, turned, box, sharp, gap, reach, overlap, grid, seen, found,
     near, owner, ends, span, side, faces, cuts, won, won_span, indptr, girth, other, sums, quads, pairs,

@@ -35,23 +35,27 @@ class Rings:
 
 def rings(polygons: Shapes) -> Rings:
     """The rings of Polygons and MultiPolygons (empty and missing ones too); z is left out."""
-    n, parts, part_of = len(polygons), polygons, np.arange(len(polygons))
-    if (shapely.get_type_id(polygons) > shapely.GeometryType.POLYGON).any():
-        parts, part_of = shapely.get_parts(polygons, return_index=True)
-    coords, of = shapely.get_coordinates(parts, return_index=True)
-    length = np.bincount(of, minlength=len(parts))
-    holes = np.maximum(shapely.get_num_interior_rings(parts), 0)
-    count = (length > 0) + holes
-    first = np.cumsum(count) - count
-    long, hole = np.empty(int(count.sum()), np.int64), np.ones(int(count.sum()), bool)
-    hole[first[length > 0]] = False
-    long[first[length > 0]] = length[length > 0]
-    some = np.flatnonzero(holes)
-    if len(some):  # only these have to be taken apart
-        inner, inner_of = shapely.get_rings(parts[some], return_index=True)
-        place = np.arange(len(inner)) - np.searchsorted(inner_of, inner_of)
-        long[first[some[inner_of]] + place] = shapely.get_num_coordinates(inner)
-    return Rings(coords, _starts(long), _starts(np.bincount(part_of, count, n).astype(np.int64)), hole)
+    n = len(polygons)
+    coords, of = shapely.get_coordinates(polygons, return_index=True)
+    length = np.bincount(of, minlength=n)
+    count = (length > 0).astype(np.int64)
+    # only these have to be taken apart: each part, each ring becomes an object of its own
+    several = shapely.get_type_id(polygons) > shapely.GeometryType.POLYGON
+    several |= shapely.get_num_interior_rings(polygons) > 0
+    parts, part_of = shapely.get_parts(polygons[several], return_index=True)
+    ring, ring_of = shapely.get_rings(parts, return_index=True)
+    some = ~shapely.is_empty(ring)
+    ring, ring_of = ring[some], ring_of[some]
+    polygon = np.flatnonzero(several)[part_of[ring_of]]
+    count[several] = np.bincount(polygon, minlength=n)[several]
+    at = _starts(count)
+    long, hole = np.empty(at[-1], np.int64), np.zeros(at[-1], bool)
+    simple = ~several & (length > 0)
+    long[at[:-1][simple]] = length[simple]
+    place = at[polygon] + np.arange(len(ring)) - np.searchsorted(polygon, polygon)
+    long[place] = shapely.get_num_coordinates(ring)
+    hole[place] = np.r_[False, ring_of[1:] == ring_of[:-1]][: len(ring)]
+    return Rings(coords, _starts(long), at, hole)
 
 
 def centroids(polygons: Shapes) -> NDArray[np.float64]:

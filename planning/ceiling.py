@@ -13,12 +13,29 @@ import numpy as np
 
 from geo.compiled import lean
 from geo.schemas import MU_M2
-from planning.walk import AREA, BOX, HIGHEST, LOWEST, OUTSIDE, PROFIT, RIDGE, SAVED, least_cut
+from planning.walk import (
+    AREA,
+    BANDS,
+    BOX,
+    HIGHEST,
+    LOWEST,
+    OUTSIDE,
+    PROFIT,
+    RIDGE,
+    SAVED,
+    least_cut,
+    median_of,
+)
 
 
 @lean
 def blocked_by_others(u, w, d):
-    """Ground of parcels that cannot come in, inside the rectangle of the group at depth d, m²: some of it."""
+    """Ground of parcels that cannot come in, inside the rectangle of the group at depth d, m²: some of it.
+
+    Neighbours of the group that are stamped as seen may come in.
+    """
+    if d == 0:
+        return 0.0
     stamp = w.stamp[0]
     u0, v0, u1, v1 = w.figure[d, BOX], w.figure[d, BOX + 1], w.figure[d, BOX + 2], w.figure[d, BOX + 3]
     ground = 0.0
@@ -59,32 +76,29 @@ def part_of_more(u, w, d, rule):
     for i in range(d + 1):
         w.seen[w.group[i]] = w.stamp[0]
     whole = w.figure[d, AREA] + w.figure[d, RIDGE]
+    blocked = blocked_by_others(u, w, d)
     return (
         prices.ridge_yuan_per_m * (w.figure[d, SAVED] + w.figure[d, OUTSIDE] / 2)
         - prices.earthwork_yuan_per_m3 * least_cut(u, w, d)
         - prices.operator_yuan * max(w.operators[d, 1] - 1, 0)
-        - prices.shape_yuan_per_mu / MU_M2 * _least_crooked(u, w, d, whole, rule.maximum)
+        - prices.shape_yuan_per_mu / MU_M2 * _least_crooked(blocked, whole, rule.maximum, w.overlap[0])
     )
 
 
 @lean
-def _least_crooked(u, w, d, least, most):
-    """Least of area × (1 − rectangularity), m², of a block of `least` to `most` m² that holds the group at depth d.
-
-    Parcels stamped as seen may be in the block; the others take what is theirs in the group's box.
-    """
-    blocked = blocked_by_others(u, w, d) if d > 0 else 0.0
+def _least_crooked(blocked, least, most, overlap):
+    """Least of area × (1 − rectangularity), m², of a block of `least` to `most` m² with `blocked` m² in its box."""
     if blocked == 0.0:
         return 0.0
     # between the two it is no less than at the worse end
-    return min(_crooked(least, blocked, w.overlap[0]), _crooked(most, blocked, w.overlap[0]))
+    return min(_crooked(least, blocked, overlap), _crooked(most, blocked, overlap))
 
 
 @lean
-def at_most(r, u, outside, w, d, rule):
+def at_most(r, u, outside, w, d, rule, enough):
     """Most that a block with the group at depth d and more can be worth beyond its shares, yuan.
 
-    Members come after parcel r; `w.base` has what each parcel brings by itself.
+    Some of what it can be worth once that is more than `enough`: the rest is not looked at. Members come after parcel r; `w.base` has what each parcel brings by itself.
     """
     prices = rule.prices
     f = w.figure
@@ -106,15 +120,27 @@ def at_most(r, u, outside, w, d, rule):
         return -np.inf
     area = whole
     far = f[d, OUTSIDE]
-    run = (
+    fixed = (
         f[d, PROFIT]
         + prices.ridge_yuan_per_m * (f[d, SAVED] + far / 2)
         - prices.operator_yuan * max(w.operators[d, 1] - 1, 0)
-        - prices.earthwork_yuan_per_m3 * least_cut(u, w, d)
     )
+    earth = prices.earthwork_yuan_per_m3 / 2
+    run, gain, best = w.band[0], w.band[1], w.band[2]
+    median = median_of(u, w, d)
+    for b in range(BANDS):
+        gain[b], best[b] = 0.0, -np.inf
+        if w.edge[b + 1] < low or w.edge[b] > high:
+            run[b] = -np.inf
+        elif median < w.edge[b]:
+            run[b] = fixed - earth * w.way[d, b]
+        elif median > w.edge[b + 1]:
+            run[b] = fixed - earth * w.way[d, b + 1]
+        else:
+            run[b] = fixed - 2.0 * earth * least_cut(u, w, d)
+    shape = prices.shape_yuan_per_mu / MU_M2
+    blocked = -1.0
     most = -np.inf
-    gain = 0.0
-    best = -np.inf
     layer = m
     k = 0
     while k < m:
@@ -136,16 +162,31 @@ def at_most(r, u, outside, w, d, rule):
             g += prices.ridge_yuan_per_m * u.facing[e] * (1.0 if w.inside[p] else 0.5)
         if w.who[q] >= 0 and w.here[q] and w.taken[w.who[q]] == 0:
             g -= prices.operator_yuan / w.owned[w.who[q]]
-        gain += max(g, 0.0)
-        best = max(best, g)
+        z = u.z[q]
+        pay = earth * u.area[q]
+        for b in range(BANDS):
+            way = w.edge[b] - z if w.edge[b] > z else z - w.edge[b + 1]
+            v = g - pay * way if way > 0.0 else g
+            best[b] = v if v > best[b] else best[b]
+            gain[b] += v if v > 0.0 else 0.0
         if k == layer:
-            run += gain if gain > 0.0 else best
-            if (area >= rule.minimum or far > 0.0) and run > most:
-                most = run
-            gain = 0.0
-            best = -np.inf
+            top = -np.inf
+            for b in range(BANDS):
+                run[b] += gain[b] if gain[b] > 0.0 else best[b]
+                top = run[b] if run[b] > top else top
+                gain[b], best[b] = 0.0, -np.inf
+            if (area >= rule.minimum or far > 0.0) and top > most:
+                most = top
+                if most > enough:
+                    if blocked < 0.0:
+                        blocked = blocked_by_others(u, w, d)
+                    sure = most - shape * _least_crooked(blocked, whole, rule.maximum, w.overlap[0])
+                    if sure > enough:
+                        return sure
             layer = m
     if most > -np.inf:
         largest = rule.maximum if far > 0.0 else min(rule.maximum, area)
-        most -= prices.shape_yuan_per_mu / MU_M2 * _least_crooked(u, w, d, whole, largest)
+        if blocked < 0.0:
+            blocked = blocked_by_others(u, w, d)
+        most -= shape * _least_crooked(blocked, whole, largest, w.overlap[0])
     return most

@@ -119,7 +119,7 @@ def work(n, pairs, seed):
         np.zeros((MOST, 2), np.int32),
         np.zeros((MOST + 1, 6)),
         np.zeros((MOST, 6)),
-        np.zeros((2, 4)),
+        np.zeros((2, 6)),
         np.zeros((2, 3, 6)),
     )
     w = Work(

@@ -8,18 +8,53 @@ from __future__ import annotations
 
 import numpy as np
 
-from geo.compiled import kernel, lean
+from geo.compiled import inlined, kernel, lean
 from planning.ceiling import at_most, part_of_more
 from planning.columns import enlarged, no_columns
 from planning.cost import block_value
-from planning.walk import AREA, BOX, HIGHEST, LOWEST, MOMENT, OUTSIDE, PROFIT, RIDGE, SAVED, walk_of
+from planning.walk import (
+    AREA,
+    BOX,
+    HIGHEST,
+    LOWEST,
+    MOMENT,
+    OUTSIDE,
+    PROFIT,
+    RIDGE,
+    SAVED,
+    add_ways,
+    set_bands,
+    walk_of,
+)
 
 BROKEN_OFF, LIMITED, WHOLE, FULL = 0, 1, 2, 3
 
 
+@inlined
+def _earned(u, w, d, rule, least):
+    """What the group at depth d saves less what it costs, yuan; something no more than `least` where it is no more."""
+    f = w.figure
+    if f[d, OUTSIDE] > 0.0:
+        most = rule.prices.ridge_yuan_per_m * (f[d, SAVED] + f[d, OUTSIDE] / 2)
+        return most if most <= least else part_of_more(u, w, d, rule)
+    box = (f[d, BOX + 2] - f[d, BOX]) * (f[d, BOX + 3] - f[d, BOX + 1])
+    whole = f[d, AREA] + f[d, RIDGE]
+    flat = block_value(d + 1, whole, f[d, SAVED], 0.0, box, float(w.operators[d, 0]), rule.prices)
+    if d == 0 or flat <= least:
+        return flat
+    level = f[d, MOMENT] / f[d, AREA]
+    cut = 0.0
+    for i in range(d, -1, -1):
+        above = u.z[w.level[i]] - level
+        if above <= 0.0:
+            break
+        cut += u.area[w.level[i]] * above
+    return flat - rule.prices.earthwork_yuan_per_m3 * cut
+
+
 @lean
-def _store(u, w, d, rule, c):
-    """Value less profit of the group at depth d [yuan], written behind the last of the columns; count stays."""
+def _store(w, d, net, c):
+    """Make the group at depth d the next column; there is room for it."""
     count = c.held[0]
     used = c.start[count]
     for i in range(d + 1):
@@ -27,22 +62,8 @@ def _store(u, w, d, rule, c):
     c.start[count + 1] = used + d + 1
     c.first[count] = w.group[0]
     c.area[count] = w.figure[d, AREA]
-    if w.figure[d, OUTSIDE] > 0.0:
-        c.net[count] = part_of_more(u, w, d, rule)
-        return c.net[count]
-    level = w.figure[d, MOMENT] / w.figure[d, AREA]
-    cut = 0.0
-    for i in range(d, -1, -1):
-        above = u.z[w.level[i]] - level
-        if above <= 0.0:
-            break
-        cut += u.area[w.level[i]] * above
-    box = (w.figure[d, BOX + 2] - w.figure[d, BOX]) * (w.figure[d, BOX + 3] - w.figure[d, BOX + 1])
-    whole = w.figure[d, AREA] + w.figure[d, RIDGE]
-    c.net[count] = block_value(
-        d + 1, whole, w.figure[d, SAVED], cut, box, float(w.operators[d, 0]), rule.prices
-    )
-    return c.net[count]
+    c.net[count] = net
+    c.held[0] = count + 1
 
 
 @lean
@@ -81,6 +102,9 @@ def groups_below(r, u, outside, rule, limit, worth, y, keep, climb, most, c, w):
     if w.who[r] >= 0:
         w.taken[w.who[r]] = 1
     w.operators[0, 1] = w.operators[0, 0] if w.here[r] else 0
+    if bounded:
+        set_bands(w, u.z[r], step)
+        add_ways(u, w, 0, r)
     k = 0
     for e in range(u.ptr[r], u.ptr[r + 1]):
         q = u.nbr[e]
@@ -98,19 +122,19 @@ def groups_below(r, u, outside, rule, limit, worth, y, keep, climb, most, c, w):
             fresh = False
             tried += 1
             if f[d, AREA] + f[d, RIDGE] >= minimum or f[d, OUTSIDE] > 0.0:
-                if c.held[0] == c.net.shape[0] or c.start[c.held[0]] + d + 1 > c.member.shape[0]:
-                    state = FULL
-                else:
-                    value = f[d, PROFIT] + _store(u, w, d, rule, c)
-                    if not bounded or value > keep:
-                        c.held[0] += 1
+                net = _earned(u, w, d, rule, keep - f[d, PROFIT])
+                if f[d, PROFIT] + net > keep:
+                    if c.held[0] == c.net.shape[0] or c.start[c.held[0]] + d + 1 > c.member.shape[0]:
+                        state = FULL
+                    else:
+                        _store(w, d, net, c)
                         if climb:
-                            keep = value
+                            keep = f[d, PROFIT] + net
             if not bounded:
                 if tried > most:
                     state = BROKEN_OFF
             elif state != FULL:
-                top = at_most(r, u, outside, w, d, rule)
+                top = at_most(r, u, outside, w, d, rule, np.inf if tried > most else keep)
                 if top <= keep:
                     w.at[d] = w.last[d]
                 elif tried > most:
@@ -191,6 +215,7 @@ def groups_below(r, u, outside, rule, limit, worth, y, keep, climb, most, c, w):
         f[d, OUTSIDE] = f[d - 1, OUTSIDE] + outside[q]
         if bounded:
             f[d, PROFIT] = f[d - 1, PROFIT] + worth * u.area[q] - y[q]
+            add_ways(u, w, d, q)
         fresh = True
     w.mark[r] = False
     w.inside[r] = False

@@ -40,7 +40,7 @@ class Pair(NamedTuple):
     order: np.ndarray  # int32[64, 2]: a sweep's parcels in their order, and the place of each
     sweep: np.ndarray  # float64[65, 6]: figures of a sweep by place, or of moves by parcel
     key: np.ndarray  # float64[64, 6]: level, -level, u0, v0, -u1, -v1: the least of each is a group's extent
-    side: np.ndarray  # float64[2, 4]: figures of the two sides (planning.splits)
+    side: np.ndarray  # float64[2, 6]: figures of the two sides (planning.splits)
     least: np.ndarray  # float64[2, 3, 6]: the least key of each side, the next one, and whose the least is
 
 

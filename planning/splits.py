@@ -12,6 +12,9 @@ from geo.compiled import lean
 from planning.cost import block_value
 from planning.pairs import bit, first_bits, low, part_of, worth, worth_parts
 
+FLAT_M = 1e-6
+"""Levels closer than this are one level."""
+
 
 @lean
 def best_exact(k, t, rule, best, both):
@@ -71,13 +74,20 @@ def best_exact(k, t, rule, best, both):
 
 
 @lean
-def _at_most(n, area, ridge, saved, span, box, rule):
-    """Most yuan that a group can be worth, whatever earth it moves and whoever works it; -inf against a rule."""
-    if span > rule.step or (n > 1 and area + ridge > rule.maximum):
+def _at_most(n, area, ridge, saved, moment, square, low, high, box, rule):
+    """Most yuan that a connected group can be worth, whoever works it; -inf against a rule.
+
+    moment, square: Σ A·z [m³] and Σ A·z² [m⁴] of its parcels; low, high: their levels [m], all from one base.
+    The earth is at least what these leave: Σ A·(z − z*)² is no more than twice the cut times the farthest |z − z*|.
+    """
+    if high - low > rule.step or (n > 1 and area + ridge > rule.maximum):
         return -np.inf
     if area + ridge < rule.minimum:
         return rule.pull * rule.worth * area * (area + ridge) / rule.minimum
-    return rule.worth * area + block_value(n, area + ridge, saved, 0.0, box, 1.0, rule.prices)
+    level = moment / area
+    far = max(high - level, level - low)
+    cut = max(square - moment * level, 0.0) / (2.0 * far) if far > FLAT_M else 0.0
+    return rule.worth * area + block_value(n, area + ridge, saved, cut, box, 1.0, rule.prices)
 
 
 @lean
@@ -98,6 +108,7 @@ def _attempt(mask, full, t, rule, best, chosen):
 def _sweep(k, way, t, rule, best, chosen):
     """(best, chosen) after all cuts of the k parcels in one order: along u, v or level."""
     full = first_bits(k)
+    base = t.value[0, 1]
     s = t.sweep
     for i in range(k):
         key = t.value[i, 1] if way == 2 else t.value[i, 2 + way] + t.value[i, 4 + way]
@@ -126,7 +137,7 @@ def _sweep(k, way, t, rule, best, chosen):
     for i in range(1, k):
         s[i, 1] += s[i - 1, 1]
         s[i, 2] += s[i - 1, 2]
-    area = 0.0
+    area, moment, square = 0.0, 0.0, 0.0
     lowest, highest = np.inf, -np.inf
     u0, v0, u1, v1 = np.inf, np.inf, -np.inf, -np.inf
     for i in range(k - 1, 0, -1):
@@ -134,31 +145,39 @@ def _sweep(k, way, t, rule, best, chosen):
         if i < k - 1:
             s[i, 3] += s[i + 1, 3]
             s[i, 4] += s[i + 1, 4]
+        z = t.value[p, 1] - base
         area += t.value[p, 0]
-        lowest, highest = min(lowest, t.value[p, 1]), max(highest, t.value[p, 1])
+        moment += t.value[p, 0] * z
+        square += t.value[p, 0] * z * z
+        lowest, highest = min(lowest, z), max(highest, z)
         u0, v0 = min(u0, t.value[p, 2]), min(v0, t.value[p, 3])
         u1, v1 = max(u1, t.value[p, 4]), max(v1, t.value[p, 5])
-        s[i, 5] = _at_most(k - i, area, s[i, 4], s[i, 3], highest - lowest, (u1 - u0) * (v1 - v0), rule)
+        box = (u1 - u0) * (v1 - v0)
+        s[i, 5] = _at_most(k - i, area, s[i, 4], s[i, 3], moment, square, lowest, highest, box, rule)
         if highest - lowest > rule.step:
             for j in range(1, i):
                 s[j, 5] = -np.inf
             break
-    area = 0.0
+    area, moment, square = 0.0, 0.0, 0.0
     lowest, highest = np.inf, -np.inf
     u0, v0, u1, v1 = np.inf, np.inf, -np.inf, -np.inf
     mask = np.uint64(0)
     for i in range(k - 1):
         p = t.order[i, 0]
         mask |= bit(p)
+        z = t.value[p, 1] - base
         area += t.value[p, 0]
-        lowest, highest = min(lowest, t.value[p, 1]), max(highest, t.value[p, 1])
+        moment += t.value[p, 0] * z
+        square += t.value[p, 0] * z * z
+        lowest, highest = min(lowest, z), max(highest, z)
         if highest - lowest > rule.step:
             break
         u0, v0 = min(u0, t.value[p, 2]), min(v0, t.value[p, 3])
         u1, v1 = max(u1, t.value[p, 4]), max(v1, t.value[p, 5])
         if s[i + 1, 5] == -np.inf:
             continue
-        most = _at_most(i + 1, area, s[i, 2], s[i, 1], highest - lowest, (u1 - u0) * (v1 - v0), rule)
+        box = (u1 - u0) * (v1 - v0)
+        most = _at_most(i + 1, area, s[i, 2], s[i, 1], moment, square, lowest, highest, box, rule)
         if most + s[i + 1, 5] > best:
             best, chosen = _attempt(mask, full, t, rule, best, chosen)
     return best, chosen
@@ -168,16 +187,20 @@ def _sweep(k, way, t, rule, best, chosen):
 def _sides(k, mine, t):
     """Figures of `mine` (row 0) and the rest (row 1), and what each parcel has on either side, into t.sweep.
 
-    t.side: number, area, ridge, saved; t.least: least of each key, the next one, whose the least is.
+    t.side: number, area, ridge, saved, Σ A·z and Σ A·z² from the first parcel's level; t.least: least of each key, the next one, whose the least is.
     """
+    base = t.value[0, 1]
     for h in range(2):
-        t.side[h, :4] = 0.0
+        t.side[h, :6] = 0.0
         t.least[h, :2] = np.inf
         t.least[h, 2] = -1.0
     for i in range(k):
         h = 0 if mine & bit(i) else 1
         t.side[h, 0] += 1.0
+        z = t.value[i, 1] - base
         t.side[h, 1] += t.value[i, 0]
+        t.side[h, 4] += t.value[i, 0] * z
+        t.side[h, 5] += t.value[i, 0] * z * z
         for x in range(6):
             v = t.key[i, x]
             if v < t.least[h, 0, x]:
@@ -216,22 +239,30 @@ def _changed(h, out, new, facing, ridge, t, rule):
     facing, ridge: of the pair out–new, which is in neither side afterwards.
     """
     n, area, ridges, saved = t.side[h, 0], t.side[h, 1], t.side[h, 2], t.side[h, 3]
+    moment, square = t.side[h, 4], t.side[h, 5]
+    base = t.value[0, 1]
     if out >= 0:
         n -= 1.0
+        z = t.value[out, 1] - base
         area -= t.value[out, 0]
+        moment -= t.value[out, 0] * z
+        square -= t.value[out, 0] * z * z
         saved -= t.sweep[out, 2 * h]
         ridges -= t.sweep[out, 2 * h + 1]
     if new >= 0:
         n += 1.0
+        z = t.value[new, 1] - base
         area += t.value[new, 0]
+        moment += t.value[new, 0] * z
+        square += t.value[new, 0] * z * z
         saved += t.sweep[new, 2 * h] - facing
         ridges += t.sweep[new, 2 * h + 1] - ridge
-    span = -_least(h, 0, out, new, t) - _least(h, 1, out, new, t)
-    if span > rule.step:
+    low, high = _least(h, 0, out, new, t) - base, -_least(h, 1, out, new, t) - base
+    if high - low > rule.step:
         return -np.inf
     width = -_least(h, 2, out, new, t) - _least(h, 4, out, new, t)
     height = -_least(h, 3, out, new, t) - _least(h, 5, out, new, t)
-    return _at_most(n, area, ridges, saved, span, width * height, rule)
+    return _at_most(n, area, ridges, saved, moment, square, low, high, width * height, rule)
 
 
 @lean

@@ -6,10 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from geo.compiled import kernel, lean
+from geo.compiled import inlined, kernel, lean
 
 AREA, MOMENT, RIDGE, SAVED, LOWEST, HIGHEST, BOX, OUTSIDE, PROFIT = 0, 1, 2, 3, 4, 5, 6, 10, 11
 """Figures of a group by their place in `Walk.figure`; the box takes four."""
+
+BANDS = 12
+"""Bands of level that a walk tells apart; one step is half of them."""
 
 
 class Walk(NamedTuple):
@@ -36,6 +39,11 @@ class Walk(NamedTuple):
     base: np.ndarray  # float64[n]: what a parcel brings by itself beyond its share, yuan
     stamp: np.ndarray  # int64[1]
     overlap: np.ndarray  # float64[1]: `ridge_share`
+    edge: np.ndarray  # float64[BANDS + 1]: where the bands begin and end, m
+    way: np.ndarray  # float64[n + 2, BANDS + 1]: Σ A·|z − edge| of a depth's group, m³
+    band: (
+        np.ndarray
+    )  # float64[3, BANDS]: of each band, what a block levelled in it may be worth; gain and best of a layer
 
 
 @kernel
@@ -85,6 +93,9 @@ def walk_of(u, here, overlap):
         np.zeros(n),
         np.zeros(1, np.int64),
         np.array([overlap]),
+        np.zeros(BANDS + 1),
+        np.zeros((n + 2, BANDS + 1)),
+        np.zeros((3, BANDS)),
     )
 
 
@@ -96,18 +107,41 @@ def set_base(w, u, outside, rule, worth, y):
 
 
 @lean
-def least_cut(u, w, d):
-    """Cut of any block that holds the group at depth d, as far as it falls to these parcels, m³.
+def set_bands(w, level, step):
+    """Bands from one step below `level` to one above it; without a limit to the step there are no levels."""
+    half = step if step < np.inf else 1.0
+    for b in range(BANDS + 1):
+        w.edge[b] = level + (2.0 * b / BANDS - 1.0) * half
 
-    Half the way to their median: no level is nearer to them, and a block's cut is half of all ways to its own.
-    """
+
+@inlined
+def add_ways(u, w, d, p):
+    """Ways of the group at depth d, which is the one at depth d - 1 and parcel p."""
+    for b in range(BANDS + 1):
+        way = u.z[p] - w.edge[b]
+        way = way if way > 0.0 else -way
+        w.way[d, b] = u.area[p] * way + (w.way[d - 1, b] if d > 0 else 0.0)
+
+
+@inlined
+def median_of(u, w, d):
+    """The level [m] to which the group at depth d has the least way."""
     half = 0.5 * w.figure[d, AREA]
     gone = 0.0
     k = 0
     while k < d and gone + u.area[w.level[k]] < half:
         gone += u.area[w.level[k]]
         k += 1
-    median = u.z[w.level[k]]
+    return u.z[w.level[k]]
+
+
+@inlined
+def least_cut(u, w, d):
+    """Cut of any block that holds the group at depth d, as far as it falls to these parcels, m³.
+
+    Half the way to their median: no level is nearer to them, and a block's cut is half of all ways to its own.
+    """
+    median = median_of(u, w, d)
     way = 0.0
     for i in range(d + 1):
         way += u.area[w.level[i]] * abs(u.z[w.level[i]] - median)
