@@ -35,8 +35,8 @@ def show(ctx: parts.Context, metas: list[dict[str, Any]], shown: str) -> None:
     if len(by_id) > 1:
         chosen = st.multiselect(
             t("variant.choose"), list(by_id), [shown], format_func=lambda i: parts.plan_label(by_id[i], t),
-            max_selections=comparing.MOST, key=parts.in_language(f"variants_{shown}"), placeholder=t("edit.select_none"),
-        )  # fmt: skip
+            max_selections=comparing.MOST, key=parts.in_language(f"variants_{shown}"), placeholder=t("edit.select_none"), select_all=False,
+    )  # fmt: skip
         if len(chosen) < 2:
             st.caption(t("variant.few"))
         else:
@@ -186,7 +186,7 @@ def _vary(ctx: parts.Context, shown: str) -> None:
     own = plans.read_meta(ctx.home / "plans" / shown)["parameters"]
     names = st.multiselect(
         t("variant.vary_which"), list(known), ["max_step_m"], key=parts.in_language("vary_which"),
-        format_func=lambda n: known[n].title_zh if zh else known[n].title_en, placeholder=t("edit.select_none"),
+        format_func=lambda n: known[n].title_zh if zh else known[n].title_en, placeholder=t("edit.select_none"), select_all=False,
     )  # fmt: skip
     values: dict[str, float | bool] = {}
     for name in names:
