@@ -15,7 +15,7 @@ from planning.exact import MOST_PARCELS, listed, pack, small_groups, value, with
 from planning.groups import Unit
 from planning.pairs import Rule
 from planning.pricing import better, priced
-from planning.relaxation import mend, relax
+from planning.relaxation import left_out, mend, relax_from
 from planning.search import improve_unit, join_unit
 from planning.walk import ridge_share
 from planning.windows import resplit
@@ -56,7 +56,8 @@ class Knobs(NamedTuple):
 def _whole(u, rule, labels, best, columns, knobs, worths, most):
     """(labels, value, proven) where the columns are all groups of the part; `most` is brought down to the bounds."""
     n = labels.shape[0]
-    y, _ = relax(columns, n, rule.worth, 200 * n + 2000)
+    basis = left_out(n)
+    y, _ = relax_from(basis, columns, rule.worth, 200 * n + 2000)
     new, _, bound = pack(columns, n, rule.worth, y, -1.0, knobs.width, knobs.states)
     found = value(u, new, rule)
     if found > best:
@@ -65,7 +66,7 @@ def _whole(u, rule, labels, best, columns, knobs, worths, most):
     if bound <= best + EPS_YUAN * (1.0 + abs(best) * 1e-6):
         return labels, best, True
     for w in range(worths.shape[0] - 1):
-        _, most[w] = relax(columns, n, worths[w], 200 * n + 2000)
+        _, most[w] = relax_from(basis, columns, worths[w], 200 * n + 2000)
     return labels, best, False
 
 
@@ -97,11 +98,12 @@ def _telling(u, rule, columns, labels):
     area = u.area[labels >= 0].sum()
     best = -np.inf
     worth = 0.0
+    basis = left_out(n)
     for yuan in WORTHS_YUAN_PER_MU:
         w = min(yuan / MU_M2, rule.worth)
         if labels.min() >= 0 and yuan < ALL_IN_YUAN_PER_MU:
             continue
-        _, total = relax(columns, n, w, 200 * n + 2000)
+        _, total = relax_from(basis, columns, w, 200 * n + 2000)
         if w * area - total <= best:
             break
         best = w * area - total
