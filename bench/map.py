@@ -1,6 +1,6 @@
 """What the map of a large plan costs: its tiles, first paint, pans and heap in a real browser, thirty planners at once.
 
-    python -m bench.map [--parcels 200000 | --plan FOLDER] [--planners 30] [--seconds 60] [--json]
+    python -m bench.map [--parcels 200000 | --plan FOLDER] [--planners 30] [--browsers 4] [--seconds 60] [--json]
 
 A demo region is made and planned (or --plan taken), its tiles are made by the app's own job in a process of its own,
 and the whole app is served by uvicorn as for work. Then Chromium opens the map at 1440 × 900: *first paint* is from
@@ -13,6 +13,10 @@ time), now a click (the card), with some seconds between; all in one process, be
 from asking until the last of it is there. Memory per session is what the server holds of its own (without files that
 it only maps) more after half the time than before, by their number; what it holds more after the other half tells
 whether that is bounded. The page around the map (Streamlit's own session) is not in it.
+
+*Browsers* are so many real pages, each in a context of its own, in one Chromium: a jump to another place until every
+tile there is drawn, then now and then a click until the card is open. They draw on the machine that serves them, so
+their times are the machine's as much as the server's: more than its cores can draw is not what an office sees.
 """
 
 from __future__ import annotations
@@ -43,6 +47,7 @@ from ui import mapdata, maps
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--enable-precise-memory-info"]
 ZOOMS = (12, 13, 14, 15, 16, 17)
 PANS = 8
 """At each zoom."""
@@ -61,6 +66,15 @@ _PAN = """([dx, dy]) => new Promise(done => {
     if (grid.isLoading()) grid.once('load', end); else end();
 })"""
 
+_JUMP = """([lat, lon, zoom]) => new Promise(done => {
+    const view = chigai.views[0], grid = view.painted.grid;
+    view.unpop();
+    const begin = performance.now();
+    const end = () => requestAnimationFrame(() => done(performance.now() - begin));
+    view.map.setView([lat, lon], zoom, {animate: false});
+    if (grid.isLoading()) grid.once('load', end); else end();
+})"""
+
 Row = dict[str, Any]
 
 
@@ -70,27 +84,29 @@ def main() -> None:
     ask.add_argument("--parcels", type=int, default=200_000)
     ask.add_argument("--plan", type=Path, help="a plan folder, instead of making one")
     ask.add_argument("--planners", type=int, default=30)
+    ask.add_argument("--browsers", type=int, default=4)
     ask.add_argument("--seconds", type=float, default=60.0)
     ask.add_argument("--json", action="store_true")
     given = ask.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        plan = given.plan or _planned(home, given.parcels)
+        plan = given.plan or planned(home, given.parcels)
         (home / "plans").mkdir(exist_ok=True)
         (home / "plans" / "bench").symlink_to(plan.resolve())
         # whatever of ours is asked in this process looks there, too
         os.environ["CHIGAI_HOME"] = str(home)
         found: Row = {"parcels": mapdata.plan("bench", False).cutter.parcels.count, "tiles": _tiles(home)}
-        with _Server(home) as server:
+        with Server(home) as server:
             found["browser"] = _browser(server)
             found["planners"] = asyncio.run(_planners(server, given.planners, given.seconds))
+            found["browsers"] = asyncio.run(browsers(server, given.browsers, given.seconds))
     if given.json:
         print(json.dumps(found, indent=1))
     else:
         _told(found)
 
 
-def _planned(home: Path, parcels: int) -> Path:
+def planned(home: Path, parcels: int) -> Path:
     """A demo region of so many parcels, planned quickly."""
     demo, out = home / "demo", home / "planned"
     chigai = [sys.executable, str(ROOT / "cli.py")]
@@ -130,7 +146,7 @@ def _tiles(home: Path) -> Row:
     }
 
 
-class _Server:
+class Server:
     """The whole app on a free port."""
 
     def __init__(self, home: Path) -> None:
@@ -147,7 +163,7 @@ class _Server:
             stderr=subprocess.DEVNULL,
         )
 
-    def __enter__(self) -> _Server:
+    def __enter__(self) -> Server:
         end = time.monotonic() + 120
         while True:
             try:
@@ -180,16 +196,14 @@ def _thick() -> tuple[float, float]:
     return float(np.median(y[mine])), float(np.median(x[mine]))
 
 
-def _browser(server: _Server) -> Row:
+def _browser(server: Server) -> Row:
     """One planner in Chromium."""
     from playwright.sync_api import sync_playwright
 
     lat, lon = _thick()
     asked: list[str] = []
     with sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--enable-precise-memory-info"]
-        )
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         paints = {}
         for name, mark in (
             ("whole", ""),
@@ -240,11 +254,14 @@ def _browser(server: _Server) -> Row:
 
 
 def _heap(session: Any) -> float:
-    told = session.send("Runtime.getHeapUsage")
+    return _held(session.send("Runtime.getHeapUsage"))
+
+
+def _held(told: dict[str, float]) -> float:
     return (told["usedSize"] + told.get("backingStorageSize", 0)) / 1e6
 
 
-async def _planners(server: _Server, many: int, seconds: float) -> Row:
+async def _planners(server: Server, many: int, seconds: float) -> Row:
     """So many at once on the running server."""
     data = mapdata.plan("bench", False)
     _, lon, lat = data._middles
@@ -256,16 +273,7 @@ async def _planners(server: _Server, many: int, seconds: float) -> Row:
         held.append(server.mb)
     after = psutil.cpu_times()
     idle = (after.idle - began.idle) / (seconds * (psutil.cpu_count() or 1))
-    told = {
-        kind: {
-            "count": len(found),
-            "median_s": statistics.median(found),
-            "p95_s": float(np.percentile(found, 95)),
-            "worst_s": max(found),
-        }
-        for kind, found in times.items()
-    }
-    return told | {
+    return _summed(times) | {
         "planners": many,
         "server_mb": held[-1],
         "session_mb": (held[1] - held[0]) / many,
@@ -274,8 +282,61 @@ async def _planners(server: _Server, many: int, seconds: float) -> Row:
     }
 
 
+def _summed(times: dict[str, list[float]]) -> Row:
+    return {
+        kind: {
+            "count": len(found),
+            "median_s": statistics.median(found),
+            "p95_s": float(np.percentile(found, 95)),
+            "worst_s": max(found),
+        }
+        for kind, found in times.items()
+        if found
+    }
+
+
+async def browsers(server: Server, many: int, seconds: float) -> Row:
+    """So many real pages at once."""
+    from playwright.async_api import async_playwright
+
+    _, lon, lat = mapdata.plan("bench", False)._middles
+    times: dict[str, list[float]] = {"jump": [], "click": []}
+    async with async_playwright() as play:
+        browser = await play.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        pages = []
+        for _ in range(many):
+            page = await browser.new_page(viewport={"width": 1440, "height": 900})
+            await page.goto(server.base + maps.plan_map_url("bench"))
+            while not await page.evaluate(f"Boolean(window.chigai?.views?.length) && {_DRAWN}"):
+                await asyncio.sleep(0.05)
+            pages.append(page)
+        until = time.monotonic() + seconds
+        await asyncio.gather(*(_page(page, i, until, lon, lat, times) for i, page in enumerate(pages)))
+        spies = [await page.context.new_cdp_session(page) for page in pages]
+        told = [await spy.send("Runtime.getHeapUsage") for spy in spies]
+        await browser.close()
+    most = max(map(_held, told), default=0.0)
+    return _summed(times) | {"browsers": many, "heap_mb": most, "server_mb": server.mb}
+
+
+async def _page(page: Any, who: int, until: float, lon: Any, lat: Any, times: dict[str, list[float]]) -> None:
+    """One page: from block to block; half of the time the block in the middle is clicked."""
+    dice = random.Random(who)
+    await asyncio.sleep(dice.uniform(0, THINK_S[1]))
+    while time.monotonic() < until:
+        row, zoom = dice.randrange(len(lon)), dice.choice(ZOOMS)
+        there = [float(lat[row]), float(lon[row]), zoom]
+        times["jump"].append(await page.evaluate(_JUMP, there) / 1000)
+        if zoom >= ZOOMS[2] and dice.random() < 0.5:
+            begin = time.perf_counter()
+            await page.mouse.click(720, 450)
+            await page.wait_for_selector(".cg-card", timeout=60_000)
+            times["click"].append(time.perf_counter() - begin)
+        await asyncio.sleep(dice.uniform(*THINK_S))
+
+
 async def _one(
-    server: _Server, who: int, until: float, lon: Any, lat: Any, times: dict[str, list[float]]
+    server: Server, who: int, until: float, lon: Any, lat: Any, times: dict[str, list[float]]
 ) -> None:
     """One planner: pans from block to block, clicks now and then."""
     dice = random.Random(who)
@@ -319,12 +380,15 @@ def _told(found: Row) -> None:
     table.add_row("by zoom, median s", by)
     table.add_row("heap", f"most {seen['heap_mb']['most']:.0f} MB, rest {seen['heap_mb']['rest']:.0f} MB")
     table.add_row("asked of other hosts", str(len(seen["outside"])))
-    for kind in ("pan", "click"):
-        of = crowd[kind]
-        table.add_row(
-            f"{crowd['planners']} at once, {kind}",
-            f"median {of['median_s']:.3f} s, 95 % {of['p95_s']:.2f} s, worst {of['worst_s']:.2f} s ({of['count']})",
-        )
+    pages = found["browsers"]
+    for many, of in ((f"{crowd['planners']} at once", crowd), (f"{pages['browsers']} browsers", pages)):
+        for kind in ("pan", "jump", "click"):
+            if one := of.get(kind):
+                table.add_row(
+                    f"{many}, {kind}",
+                    f"median {one['median_s']:.3f} s, 95 % {one['p95_s']:.2f} s, "
+                    f"worst {one['worst_s']:.2f} s ({one['count']})",
+                )
     table.add_row(
         "server",
         f"{crowd['server_mb']:.0f} MB, {crowd['session_mb']:.1f} MB a session, then {crowd['later_mb']:.1f} MB",

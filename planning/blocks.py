@@ -41,7 +41,7 @@ Rows = npt.NDArray[np.integer]
 
 KNOBS = {
     Effort.quick: Knobs(800, 64, 20_000, 1, 0, 0.15, 0, 0, 0, 200, 0, 0, 0, 1.0, 0),
-    Effort.normal: Knobs(4000, 512, 100_000, 0, 2, 1.0, 0, 0, 0, 1500, 3, 80, 0, 0.02, 80),
+    Effort.normal: Knobs(4000, 512, 100_000, 0, 2, 1.0, 0, 0, 0, 1500, 3, 50, 0, 0.02, 80),
     Effort.best: Knobs(50_000, 4096, 500_000, 3, 5, 3.0, 24, 3000, 2, 3000, 12, 4000, 4000, 0.0, 8000),
 }
 """What each effort may spend on a part."""

@@ -34,10 +34,12 @@ def blocked_by_others(u, w, d):
 
     Neighbours of the group that are stamped as seen may come in.
     """
-    if d == 0:
+    u0, v0, u1, v1 = w.figure[d, BOX], w.figure[d, BOX + 1], w.figure[d, BOX + 2], w.figure[d, BOX + 3]
+    area, ridge = w.figure[d, AREA], w.figure[d, RIDGE]
+    # what the group leaves of its rectangle may be ridges alone: no block is crooked for that
+    if d == 0 or (u1 - u0) * (v1 - v0) - area <= w.overlap[0] * (area + ridge):
         return 0.0
     stamp = w.stamp[0]
-    u0, v0, u1, v1 = w.figure[d, BOX], w.figure[d, BOX + 1], w.figure[d, BOX + 2], w.figure[d, BOX + 3]
     ground = 0.0
     for i in range(d + 1):
         p = w.group[i]

@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
-from geo.compiled import lean
+from geo.compiled import inlined, lean
 from planning.cost import Prices, block_value
 
 MOST = 64
@@ -65,7 +65,7 @@ def first_bits(k):
     return (bit(k - 1) - np.uint64(1)) | bit(k - 1)
 
 
-@lean
+@inlined
 def worth(mask, t, rule):
     """Value [yuan] of the connected group `mask`, and its parcels' area [m²] if it is a block.
 
@@ -129,7 +129,7 @@ def worth(mask, t, rule):
     return rule.worth * area + net, area
 
 
-@lean
+@inlined
 def part_of(mask, t):
     """The connected part of `mask` that holds its lowest bit."""
     part = mask & (~mask + np.uint64(1))

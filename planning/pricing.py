@@ -13,7 +13,7 @@ import numpy as np
 from geo.compiled import kernel
 from planning.columns import enlarged, no_columns
 from planning.listing import FULL, groups_below
-from planning.relaxation import relax
+from planning.relaxation import left_out, relax_from
 from planning.walk import ridge_share, set_base, walk_of
 
 
@@ -30,8 +30,9 @@ def priced(u, outside, here, overlap, rule, worth, c, rounds, most_tried, enough
     w = walk_of(u, here, overlap)
     y = np.zeros(n)
     most = np.inf
+    basis = left_out(n)
     for _ in range(rounds):
-        y, bound = relax(c, n, worth, 200 * n + 2000)
+        y, bound = relax_from(basis, c, worth, 200 * n + 2000)
         set_base(w, u, outside, rule, worth, y)
         spent = 0
         before = c.held[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from geo.compiled import kernel, lean
@@ -11,6 +13,14 @@ TOLERANCE_YUAN = 1e-4
 """By how much a column may break the shares before the method goes on; made good at the end."""
 FAR_YUAN = 300.0
 """Slack beyond which a column is no longer looked at in every step."""
+
+
+class Basis(NamedTuple):
+    """Where the simplex method stands: it goes on from there at another worth, or with more columns."""
+
+    inverse: np.ndarray  # float64[n, n]: inverse[j] is column j of the inverse basis
+    value: np.ndarray  # float64[n]: of what is in the basis
+    column: np.ndarray  # int64[n]: what is in it, -1 a parcel left out
 
 
 @lean
@@ -61,11 +71,12 @@ def _thin_out(c, worth, y, pool, held, within):
 
 
 @lean
-def _pivots(c, worth, y, pool, held, t, x, alpha, most):
+def _pivots(c, worth, y, pool, held, basis, alpha, most):
     """Steps of the simplex method over the pool, `most` at the most: how many were made.
 
-    t[j] is column j of the inverse basis, x the values of what is in it; y follows.
+    y follows.
     """
+    t, x = basis.inverse, basis.value
     n = x.shape[0]
     done = 0
     while done < most:
@@ -102,6 +113,7 @@ def _pivots(c, worth, y, pool, held, t, x, alpha, most):
         if out < 0:
             break
         least = max(least, 0.0)
+        basis.column[out] = -1 if loose >= 0 else column
         for i in range(n):
             x[i] -= least * alpha[i]
         x[out] = least
@@ -127,15 +139,8 @@ def mend(c, worth, y):
 
 
 @kernel
-def relax(c: Columns, n, worth, most_pivots):
-    """Shares y of n parcels that bound every plan: float64[n], y >= 0 and over every column at least its value.
-
-    c: groups; a column's value is net + worth × area. The sum of y bounds the value of every set of disjoint
-    columns, whether the simplex method came to its end or not: what is still broken is made good at the end.
-    Returns (y, sum of y).
-    """
-    y = np.zeros(n)
-    t = np.eye(n)
+def left_out(n):
+    """The basis in which all n parcels are left out."""
     x = np.empty(n)
     seed = np.uint64(88172645463325252)
     for p in range(n):
@@ -144,6 +149,38 @@ def relax(c: Columns, n, worth, most_pivots):
         seed ^= seed << np.uint64(17)
         # right sides a little apart keep the method from standing still
         x[p] = 1.0 + 1e-5 * (0.5 + float(seed >> np.uint64(40)) / 16777216.0)
+    return Basis(np.eye(n), x, np.full(n, -1, np.int64))
+
+
+@lean
+def _shares(c, worth, basis, y):
+    """Set y to the shares that the basis gives."""
+    n = y.shape[0]
+    for j in range(n):
+        y[j] = 0.0
+        for i in range(n):
+            k = basis.column[i]
+            if k >= 0:
+                y[j] += (c.net[k] + worth * c.area[k]) * basis.inverse[j, i]
+
+
+@kernel
+def relax(c: Columns, n, worth, most_pivots):
+    """Shares y of n parcels that bound every plan: float64[n], y >= 0 and over every column at least its value.
+
+    c: groups; a column's value is net + worth × area. The sum of y bounds the value of every set of disjoint
+    columns, whether the simplex method came to its end or not: what is still broken is made good at the end.
+    Returns (y, sum of y).
+    """
+    return relax_from(left_out(n), c, worth, most_pivots)
+
+
+@kernel
+def relax_from(basis, c, worth, most_pivots):
+    """The same from a basis over some of the columns c, which is brought forward."""
+    n = basis.value.shape[0]
+    y = np.zeros(n)
+    _shares(c, worth, basis, y)
     alpha = np.empty(n)
     within = np.zeros(c.held[0], np.bool_)
     pool = np.empty(max(256, 8 * n), np.int64)
@@ -160,7 +197,7 @@ def relax(c: Columns, n, worth, most_pivots):
         held, added = _join_pool(c, worth, y, pool, held, within, worst)
         if added == 0 and y.min() >= -TOLERANCE_YUAN:
             break
-        done = _pivots(c, worth, y, pool, held, t, x, alpha, most_pivots - pivots)
+        done = _pivots(c, worth, y, pool, held, basis, alpha, most_pivots - pivots)
         if done == 0 and added == 0:
             break
         pivots += done

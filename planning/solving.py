@@ -15,7 +15,7 @@ from planning.exact import MOST_PARCELS, listed, pack, small_groups, value, with
 from planning.groups import Unit
 from planning.pairs import Rule
 from planning.pricing import better, priced
-from planning.relaxation import mend, relax
+from planning.relaxation import left_out, mend, relax_from
 from planning.search import improve_unit, join_unit
 from planning.walk import ridge_share
 from planning.windows import resplit
@@ -26,6 +26,8 @@ SLIGHT_M2 = 0.05
 """A group that is worth more than its shares by less is not looked for; it is counted at that."""
 WORTHS_YUAN_PER_MU = (250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16_000.0, 32_000.0)
 """Worths of a mu of which that one is taken that bounds the cost of a part best at its own area."""
+SHORT_PARCELS, SHORT_TRIED = 60, 3
+"""Pricing mostly comes to an end in parts of so many parcels: so many times as much is spent on it there."""
 ALL_IN_YUAN_PER_MU = 2000.0
 """The least of them where all parcels lie in blocks: few plans leave one out for it."""
 
@@ -54,7 +56,8 @@ class Knobs(NamedTuple):
 def _whole(u, rule, labels, best, columns, knobs, worths, most):
     """(labels, value, proven) where the columns are all groups of the part; `most` is brought down to the bounds."""
     n = labels.shape[0]
-    y, _ = relax(columns, n, rule.worth, 200 * n + 2000)
+    basis = left_out(n)
+    y, _ = relax_from(basis, columns, rule.worth, 200 * n + 2000)
     new, _, bound = pack(columns, n, rule.worth, y, -1.0, knobs.width, knobs.states)
     found = value(u, new, rule)
     if found > best:
@@ -63,7 +66,7 @@ def _whole(u, rule, labels, best, columns, knobs, worths, most):
     if bound <= best + EPS_YUAN * (1.0 + abs(best) * 1e-6):
         return labels, best, True
     for w in range(worths.shape[0] - 1):
-        _, most[w] = relax(columns, n, worths[w], 200 * n + 2000)
+        _, most[w] = relax_from(basis, columns, worths[w], 200 * n + 2000)
     return labels, best, False
 
 
@@ -95,11 +98,12 @@ def _telling(u, rule, columns, labels):
     area = u.area[labels >= 0].sum()
     best = -np.inf
     worth = 0.0
+    basis = left_out(n)
     for yuan in WORTHS_YUAN_PER_MU:
         w = min(yuan / MU_M2, rule.worth)
         if labels.min() >= 0 and yuan < ALL_IN_YUAN_PER_MU:
             continue
-        _, total = relax(columns, n, w, 200 * n + 2000)
+        _, total = relax_from(basis, columns, w, 200 * n + 2000)
         if w * area - total <= best:
             break
         best = w * area - total
@@ -121,6 +125,7 @@ def _bounded(u, rule, labels, best, knobs, worths, most):
     most_area = u.area.sum()
     worth = min(ALL_IN_YUAN_PER_MU / MU_M2, rule.worth)
     top = np.inf
+    tried = knobs.tried * (SHORT_TRIED if n <= SHORT_PARCELS else 1)
     if n <= MOST_PARCELS:
         columns, _ = small_groups(u, outside, here, overlap, rule, knobs.seeds)
         columns = with_blocks(columns, u, labels, rule)
@@ -129,7 +134,7 @@ def _bounded(u, rule, labels, best, knobs, worths, most):
         cost = ridges + rule.worth * area - best
         enough = worth * area + ridges - (1.0 - knobs.enough) * cost
         columns, y, top = priced(
-            u, outside, here, overlap, rule, worth, columns, knobs.pricings, knobs.tried, enough, SLIGHT_YUAN
+            u, outside, here, overlap, rule, worth, columns, knobs.pricings, tried, enough, SLIGHT_YUAN
         )
         if top < np.inf:
             now = best - (rule.worth - worth) * area

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geo.compiled import lean
+from geo.compiled import inlined, lean
 from planning.cost import block_value
 from planning.pairs import bit, first_bits, low, part_of, worth, worth_parts
 
@@ -73,7 +73,7 @@ def best_exact(k, t, rule, best, both):
     return best, chosen
 
 
-@lean
+@inlined
 def _at_most(n, area, ridge, saved, moment, square, low, high, box, rule):
     """Most yuan that a connected group can be worth, whoever works it; -inf against a rule.
 
@@ -225,14 +225,14 @@ def _sides(k, mine, t):
                 t.side[hi, 3] += f
 
 
-@lean
+@inlined
 def _least(h, x, out, new, t):
     """Least of key x on side h once `out` has left it and `new` has come (-1: none)."""
     v = t.least[h, 1, x] if t.least[h, 2, x] == out else t.least[h, 0, x]
     return min(v, t.key[new, x]) if new >= 0 else v
 
 
-@lean
+@inlined
 def _changed(h, out, new, facing, ridge, t, rule):
     """Most yuan that side h can be worth once `out` has left it and `new` has come (-1: none).
 

@@ -118,3 +118,12 @@ def test_the_command_explains_its_options_in_both_languages(path: Path) -> None:
         if k.arg == "help" and (text := said(k.value))
     ]
     assert [h for h in helps if not (CHINESE.search(h) and ENGLISH.search(h))] == []
+
+
+def test_english_words_have_english_signs() -> None:
+    from ui.map_text import TEXTS as MAP
+    from ui.text import TEXTS
+
+    # a Chinese typeface draws curly quotes as wide as a character
+    odd = re.compile(r"[“”‘，。：；（）、！？]")
+    assert {key: en for key, (_, en) in {**TEXTS, **MAP}.items() if odd.search(en)} == {}

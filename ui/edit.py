@@ -22,15 +22,13 @@ def page(ctx: parts.Context) -> None:
     t = ctx.t
     parts.title(t, "edit")
     running = progress.panel(ctx, "draft")
-    done = progress.just_done(ctx, "draft")
-    if done is not None:
-        took = numbers.span(done.started or done.created, done.ended, ctx.lang)
-        parts.notice("good", f"<b>{safe.text(t('edit.written', took=took))}</b>")
-        if st.button(t("edit.see_plan"), key="see_plan", type="primary"):
-            st.switch_page("plan.py")
+    if not running:
+        _written(ctx)
     metas = {str(m["folder"]): m for m in parts.plan_metas(ctx.home)}
     if not metas:
         parts.notice("plain", f"<b>{safe.text(t('edit.none'))}</b>")
+        if st.button(t("edit.go_plan"), key="go_plan", type="primary"):
+            st.switch_page("plan.py")
         return
     found = {d.id: d for d in drafts.listed(ctx.desk) if d.plan in metas}
     with st.expander(t("edit.new"), expanded=not found or bool(st.session_state.pop("edit_new", False))):
@@ -63,11 +61,26 @@ def page(ctx: parts.Context) -> None:
         _end(ctx, found[chosen], figures)
 
 
+def _written(ctx: parts.Context) -> None:
+    """That the last draft is a plan now, and the way there, until somebody goes it or writes the next one."""
+    t = ctx.t
+    if done := progress.just_done(ctx, "draft"):
+        st.session_state["edit_written"] = done
+    done = st.session_state.get("edit_written")
+    if done is None:
+        return
+    took = numbers.span(done.started or done.created, done.ended, ctx.lang)
+    parts.notice("good", f"<b>{safe.text(t('edit.written', took=took))}</b>")
+    if st.button(t("edit.see_plan"), key="see_plan", type="primary"):
+        del st.session_state["edit_written"]
+        parts.select("plan", done.id)
+        st.switch_page("plan.py")
+
+
 def _label(ctx: parts.Context, found: Draft, over: str) -> str:
     name = found.name or ctx.t("edit.unnamed")
-    return (
-        ctx.t("edit.draft_option", name=name, when=numbers.moment(found.created.isoformat())) + f" · {over}"
-    )
+    when = numbers.moment(found.created.isoformat())
+    return ctx.t("edit.draft_option", name=name, when=when, over=over)
 
 
 def _begin(ctx: parts.Context, metas: dict[str, dict[str, Any]]) -> None:
@@ -254,6 +267,7 @@ def _end(ctx: parts.Context, found: Draft, figures: dict[str, Any]) -> None:
             with parts.refusals(t):
                 job = drafts.start_writing(ctx.desk, found.id, name.strip(), current().shifted)
                 st.session_state["job_draft"] = job
+                st.session_state.pop("edit_written", None)
                 st.rerun()
     with c:
         if st.button(t("edit.close"), key="close_draft", width="stretch"):

@@ -24,4 +24,5 @@ def show(ctx: parts.Context, draft: Draft, number: int | None, changes: int) -> 
     """The map, with a line that says how to select on it."""
     t = ctx.t
     parts.heading(t("edit.map"), t("edit.map_note"))
-    st.iframe(url(draft, ctx.lang, number, changes), height=HEIGHT, alt=t("edit.map"))
+    with st.container(key="edit_map"):
+        st.iframe(url(draft, ctx.lang, number, changes), height=HEIGHT, alt=t("edit.map"))

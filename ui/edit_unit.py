@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from planning.editing.changes import KINDS, Asked
+from planning.editing.effect import Effect
 from planning.editing.figures import drawn
 from planning.editing.rules import RefusedError
 from planning.editing.state import State
@@ -32,20 +33,25 @@ def show(ctx: parts.Context, draft: str, number: int) -> None:
         blocks, parcels = _selection(ctx, told, draft)
         asked = _asked(ctx, told, blocks, parcels)
     chosen = {*blocks, *parcels}
-    after = None
+    foreseen = None
     with right:
         if asked is None:
             st.caption(t("edit.choose_first"))
         else:
-            after = _effect(ctx, draft, unit, asked, touched.version)
+            foreseen = _effect(ctx, draft, unit, asked, touched.version)
     with left:
-        shown: State = state if after is None else after
+        shown: State = state if foreseen is None else foreseen.after
         name = t("edit.drawing", number=number)
-        st.image(unit_drawing.svg(unit, shown, drawn(unit, shown), chosen, name), width="stretch")
+        # the caption is what is heard of the picture, too
+        st.image(unit_drawing.svg(unit, shown, drawn(unit, shown), chosen, name), name, width="stretch")
         p = unit.parameters
         st.caption(
             t("edit.limits", maximum=numbers.plain(p.max_mu.value), step=numbers.plain(p.max_step_m.value, 2))
         )
+    if foreseen is not None:
+        parts.heading(t("edit.effect"))
+        _changed_blocks(ctx, foreseen.gone, foreseen.made)
+        _sums(ctx, drafts.foreseen(ctx.desk, draft, unit, foreseen))
     with st.expander(t("edit.tables")):
         _lists(ctx, told)
 
@@ -63,11 +69,11 @@ def _selection(ctx: parts.Context, told: dict[str, Any], draft: str) -> tuple[li
 
     blocks = st.multiselect(
         t("edit.select_blocks"), list(by_block), format_func=of_block, placeholder=t("edit.select_none"),
-        key=f"blocks_{key}",
+        key=f"blocks_{key}", select_all=False,
     )  # fmt: skip
     parcels = st.multiselect(
         t("edit.select_parcels"), list(by_parcel), placeholder=t("edit.select_none"), key=f"parcels_{key}",
-        format_func=lambda n: t("edit.parcel_option", number=by_parcel[n]["number"], parcel=n),
+        format_func=lambda n: t("edit.parcel_option", number=by_parcel[n]["number"], parcel=n), select_all=False,
     )  # fmt: skip
     return blocks, parcels
 
@@ -93,8 +99,8 @@ def _asked(ctx: parts.Context, told: dict[str, Any], blocks: list[str], parcels:
     return Asked(kind, tuple(parcels), tuple(blocks), to)
 
 
-def _effect(ctx: parts.Context, draft: str, unit: FieldUnit, asked: Asked, seen: int) -> State | None:
-    """What the change would do, and the button that makes it; the state that would come of it, None: it is refused."""
+def _effect(ctx: parts.Context, draft: str, unit: FieldUnit, asked: Asked, seen: int) -> Effect | None:
+    """Whether the change is allowed, and the button that makes it; what would come of it, None: it is refused."""
     t, lang = ctx.t, ctx.lang
     try:
         unit, found = drafts.preview(ctx.desk, draft, unit.number, asked)
@@ -104,7 +110,6 @@ def _effect(ctx: parts.Context, draft: str, unit: FieldUnit, asked: Asked, seen:
         cure = error.do_zh if lang == "zh" else error.do_en
         parts.notice("bad", *lines, f"<span>{safe.text(t('error.cure', cure=cure))}</span>")
         return None
-    counties = drafts.foreseen(ctx.desk, draft, unit, found)
     if found.below:
         parts.notice("warn", safe.text(t("edit.below_warning", n=found.below)))
     if found.made:
@@ -117,10 +122,7 @@ def _effect(ctx: parts.Context, draft: str, unit: FieldUnit, asked: Asked, seen:
         else:
             st.session_state["edit_said"] = t("edit.applied", what=t(f"edit.do_{asked.kind}"))
             st.rerun()
-    parts.heading(t("edit.effect"))
-    _changed_blocks(ctx, found.gone, found.made)
-    _sums(ctx, counties)
-    return found.after
+    return found
 
 
 def _kept(ctx: parts.Context, made: list[dict[str, Any]]) -> str:

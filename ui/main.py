@@ -46,7 +46,7 @@ def main() -> None:
         ],
         position="hidden" if desk is None else "sidebar",
     )
-    parts.style()
+    parts.style(t)
     with st.sidebar:
         st.html(f'<div class="cg-brand"><b>{t("app.name")}</b><span>{t("app.tagline")}</span></div>')
         st.segmented_control(

@@ -83,9 +83,12 @@ def notice(kind: str, *lines: str) -> None:
     st.html(f'<div class="cg-notice cg-{kind}">{"".join(f"<div>{line}</div>" for line in lines)}</div>')
 
 
-def style() -> None:
+def style(t: Words) -> None:
     """The look of every page; drawn once a run by the frame."""
     st.html(STYLES)
+    # the first thing that Tab comes by is Streamlit's own link, in English
+    skip = f'[data-testid="stSkipToContent"]::after {{ content: "{t("app.skip")}"; font-size: 1rem }}'
+    st.html(f"<style>{skip}</style>")
 
 
 def plain_markdown(text: str) -> str:

@@ -14,8 +14,10 @@ from tracking import audit, people, targets
 from tracking.register import ChangedError
 from ui import numbers, parts, safe, settings
 from ui.parts import Column
+from ui.text import TEXTS
 
-SHOWN_ENTRIES = 500
+AT_ONCE = 50
+"""Lines of the audit that are shown before one asks for more."""
 DAYS = 30
 """How far back the audit is shown at first."""
 Row = Mapping[str, Any]
@@ -121,6 +123,7 @@ def _fields(ctx: parts.Context, key: str, row: Row | None) -> dict[str, Any]:
             key=f"{key}_counties",
             help=t("people.counties_help"),
             placeholder=t("people.choose"),
+            select_all=False,
         )
     every = st.checkbox(t("people.all"), was["counties"] is None, key=f"{key}_every")
     typed: dict[str, Any] = {
@@ -247,44 +250,41 @@ def _audit(ctx: parts.Context) -> None:
             format_func=lambda o: t(f"people.outcome_{o}"),
             key="people_outcome",
         )
-    found = audit.entries(
-        desk.store, desk.person, since=since, limit=None if outcome != "all" else SHOWN_ENTRIES
-    )
+    most = st.session_state.get("people_most", AT_ONCE)
+    found = audit.entries(desk.store, desk.person, since=since, limit=None if outcome != "all" else most + 1)
     if outcome != "all":
-        found = found[found["outcome"] == outcome].head(SHOWN_ENTRIES)
+        found = found[found["outcome"] == outcome]
     if not len(found):
         st.caption(t("people.no_audit"))
         return
     names = _names(ctx)
     with desk.store.reading() as connection:
-        known = people.names(connection)
-    st.dataframe(
-        pd.DataFrame(
-            {
-                "at": [_moment(at) for at in found["at"]],
-                "actor": [_actor(ctx, a, n) for a, n in zip(found["actor"], found["name"], strict=True)],
-                "action": [_action(ctx, a) for a in found["action"]],
-                "outcome": [t(f"people.outcome_{o}") for o in found["outcome"]],
-                "county": [names.get(c, c or "") for c in found["county"]],
-                "target": [known.get(target, target) for target in found["target"]],
-                "detail": [_detail(ctx, detail) for detail in found["detail"]],
-            }
-        ),
-        hide_index=True,
-        placeholder=numbers.NONE,
-        height=min(35 * (len(found) + 1) + 3, 420),
-        column_config={
-            "at": st.column_config.TextColumn(t("people.at"), width="small"),
-            "actor": st.column_config.TextColumn(t("people.actor"), width="small"),
-            "action": st.column_config.TextColumn(t("people.action"), width="small"),
-            "outcome": st.column_config.TextColumn(t("people.outcome"), width="small"),
-            "county": st.column_config.TextColumn(t("people.counties"), width="small"),
-            "target": st.column_config.TextColumn(t("people.target"), width="medium"),
-            "detail": st.column_config.TextColumn(t("people.detail"), width="medium"),
-        },
-    )
-    if len(found) >= SHOWN_ENTRIES:
-        st.caption(t("people.more_audit", n=SHOWN_ENTRIES))
+        known = people.names(connection) | {"ledger": t("ledger.title")}
+    columns = [
+        Column(t("people.action")),
+        Column(t("people.detail"), wide=True),
+        Column(t("people.at")),
+        Column(t("people.actor")),
+        Column(t("people.outcome")),
+        Column(t("people.counties")),
+        Column(t("people.target"), wide=True),
+    ]
+    rows = [
+        [
+            f"<b>{safe.text(_action(ctx, row['action']))}</b>",
+            safe.text(_detail(ctx, row["action"], row["detail"])),
+            safe.text(_moment(row["at"])),
+            safe.text(_actor(ctx, row["actor"], row["name"])),
+            safe.text(t(f"people.outcome_{row['outcome']}")),
+            "" if pd.isna(row["county"]) else safe.text(names.get(row["county"], row["county"])),
+            safe.text(known.get(row["target"], row["target"])),
+        ]
+        for row in found.head(most).to_dict("records")
+    ]
+    parts.table(columns, rows)
+    if len(found) > most and st.button(t("ledger.more", n=AT_ONCE), key="people_more"):
+        st.session_state["people_most"] = most + AT_ONCE
+        st.rerun()
 
 
 def _actor(ctx: parts.Context, actor: str, name: str | None) -> str:
@@ -300,8 +300,25 @@ def _action(ctx: parts.Context, action: str) -> str:
     return str(zh if ctx.lang == "zh" else en)
 
 
-def _detail(ctx: parts.Context, detail: str) -> str:
-    """What the audit put down, in words: roles, counties and whether somebody may sign in."""
+def _detail(ctx: parts.Context, action: str, detail: str) -> str:
+    """What the audit put down, in words."""
+    t = ctx.t
+    if action == "plan":
+        begun, over = re.fullmatch(r"draft of (\S+)", detail), re.fullmatch(r"written over (\S+)", detail)
+        if begun or over:
+            return t("people.did_draft", plan=begun[1]) if begun else t("people.did_written", plan=over[1])  # type: ignore[index]
+        if detail == "closed":
+            return t("people.did_put_away")
+    if reports := re.fullmatch(r"(\w+) × (\d+)", detail):
+        return f"{t(f'kind.{reports[1]}')} × {reports[2]}"
+    for word in (f"edit.do_{detail}", f"people.why_{detail}"):
+        if word in TEXTS:
+            return t(word)
+    return _of_user(ctx, re.sub(r"\b(\d+) rows\b", lambda m: t("people.rows", n=m[1]), detail))
+
+
+def _of_user(ctx: parts.Context, detail: str) -> str:
+    """Roles, counties and whether somebody may sign in, in words."""
     t, names = ctx.t, _names(ctx)
     said = re.sub(r"\brole=(\w+)", lambda m: t(f"role.{m[1]}") if m[1] in people.ROLES else m[0], detail)
     said = said.replace("counties=None", t("people.every")).replace("counties=", "")

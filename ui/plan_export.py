@@ -195,6 +195,7 @@ def _options(ctx: parts.Context, fmt: str, part: Selection, places: Places) -> W
             format_func=lambda p: t(f"export.points_{p}"),
             key=parts.in_language("points"),
             placeholder=t("export.points_none"),
+            select_all=False,
         )
         options = Options(points=frozenset(points))
     if (

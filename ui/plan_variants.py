@@ -36,7 +36,7 @@ def show(ctx: parts.Context, metas: list[dict[str, Any]], shown: str) -> None:
     if len(labels) > 1:
         chosen = st.multiselect(
             t("variant.choose"), list(labels), [shown], format_func=labels.__getitem__,
-            max_selections=comparing.MOST, key=parts.in_language(f"variants_{shown}"), placeholder=t("edit.select_none"),
+            max_selections=comparing.MOST, key=parts.in_language(f"variants_{shown}"), placeholder=t("edit.select_none"), select_all=False,
         )  # fmt: skip
         if len(chosen) < 2:
             st.caption(t("variant.few"))
@@ -190,7 +190,7 @@ def _vary(ctx: parts.Context, shown: str) -> None:
     own = plans.read_meta(ctx.home / "plans" / shown)["parameters"]
     names = st.multiselect(
         t("variant.vary_which"), list(known), ["max_step_m"], key=parts.in_language("vary_which"),
-        format_func=lambda n: known[n].title_zh if zh else known[n].title_en, placeholder=t("edit.select_none"),
+        format_func=lambda n: known[n].title_zh if zh else known[n].title_en, placeholder=t("edit.select_none"), select_all=False,
     )  # fmt: skip
     values: dict[str, float | bool] = {}
     for name in names:

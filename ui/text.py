@@ -22,6 +22,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # key: (中文, English)
     "app.name": ("池改 chigai", "chigai 池改"),
     "app.tagline": ("小池改大池 · 规划", "Small paddies into large ones"),
+    "app.skip": ("跳到正文", "Skip to the page itself"),
     "app.language": ("语言 / Language", "语言 / Language"),
     "language.zh": ("中文", "中文"),
     "language.en": ("English", "English"),

@@ -54,7 +54,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "ledger.correction_of": ("更正第 {n} 号", "corrects no. {n}"),
     "ledger.history": ("这个大池的全部记录", "Everything about this block"),
     "ledger.go_report": ("去上报这个大池", "Report on this block"),
-    "ledger.no_block": ("没有编号为“{name}”的大池，或它不在您负责的县（市、区）。", "There is no block “{name}”, or it is not in your counties."),
+    "ledger.no_block": ("没有编号为“{name}”的大池，或它不在您负责的县（市、区）。", "There is no block '{name}', or it is not in your counties."),
     "ledger.take": ("导出所列记录", "Export these reports"),
     "ledger.take_note": ("按上面的筛选导出，不限条数；每次导出都会记下是谁导出的。", "As filtered above, without a limit. Who exports is put down each time."),
     "ledger.xlsx": ("导出 Excel", "Export Excel"),

@@ -162,6 +162,103 @@ def test_two_blocks_are_clicked_joined_undone_and_joined_again(browser: Any, wor
     visit.close()
 
 
+def tab_to(visit: Visit, name: str, back: bool = False) -> None:
+    """Tab until a control of this name has the keyboard."""
+    for _ in range(60):
+        visit.page.keyboard.press("Shift+Tab" if back else "Tab")
+        said = visit.page.evaluate(
+            "document.activeElement.getAttribute('aria-label') || document.activeElement.innerText"
+        )
+        if (said or "").startswith(name):
+            return
+    raise AssertionError(f"Tab never comes by {name}")
+
+
+def enter(visit: Visit) -> None:
+    visit.page.keyboard.press("Enter")
+    settled(visit)
+
+
+def middle(visit: Visit, unit: FieldUnit, shape: shapely.Geometry) -> None:
+    """As arrows do in many steps."""
+    on_screen(visit, unit, shape)
+    settled(visit)
+
+
+def test_by_keys_alone_blocks_are_selected_joined_and_undone(browser: Any, workshop: Workshop) -> None:
+    unit, a, b = pair(workshop)
+    draft = drafts.begin(workshop.desk, "P")
+    plan = drafts.figures(workshop.desk, draft)["totals"]
+    visit = workshop.open(browser, draft, unit)
+    shapes = {name: unit.blocks.geometry[unit.blocks.block_id == name].iloc[0] for name in (a, b)}
+    tab_to(visit, "大池")
+    enter(visit)
+    tab_to(visit, "地图：", back=True)
+    centre = "chigaiMap.map.getCenter().lng"
+    was = visit.page.evaluate(centre)
+    visit.page.keyboard.press("ArrowRight")
+    visit.until(f"{centre} > {was}")
+    for shape in shapes.values():
+        middle(visit, unit, shape)
+        enter(visit)
+    assert "2 个大池" in visit.page.inner_text(".cg-edit-picked")
+    tab_to(visit, "合并")
+    enter(visit)
+    # the keyboard waits on what comes next, and afterwards on the answer
+    assert visit.page.evaluate("document.activeElement.innerText") == "确定"
+    enter(visit)
+    assert visit.page.evaluate("document.activeElement.innerText") == "已保存"
+    assert drafts.figures(workshop.desk, draft)["totals"]["blocks"] == plan["blocks"] - 1
+    tab_to(visit, "撤销（1）", back=True)
+    enter(visit)
+    assert drafts.figures(workshop.desk, draft)["totals"] == plan
+    visit.close()
+
+
+def test_by_keys_alone_a_block_is_locked_and_a_parcel_moved(browser: Any, workshop: Workshop) -> None:
+    def movable() -> Iterator[tuple[FieldUnit, int, str]]:
+        for unit in workshop.units:
+            block = unit.base.block
+            for i, j in zip(unit.nb.left, unit.nb.right, strict=True):
+                if block[j] is not None and block[i] != block[j]:
+                    try:
+                        changed(unit, unit.base, Asked("move", (unit.names[i],), to=block[j]))
+                    except RefusedError:
+                        continue
+                    yield unit, i, block[j]
+
+    unit, row, to = next(movable())
+    draft = drafts.begin(workshop.desk, "P")
+    visit = workshop.open(browser, draft, unit)
+    tab_to(visit, "地图：")
+    middle(visit, unit, unit.geoms[row])
+    enter(visit)
+    tab_to(visit, "移到邻池")
+    enter(visit)
+    # the keyboard is on the map again, for the block to move to
+    middle(visit, unit, unit.blocks.geometry[unit.blocks.block_id == to].iloc[0])
+    enter(visit)
+    assert visit.page.evaluate("document.activeElement.innerText") == "确定"
+    enter(visit)
+    state = drafts.look(workshop.desk, draft, unit.number)[1]
+    there = next(i for i in np.flatnonzero(unit.base.block == to) if i != row)
+    assert state.block[row] == state.block[there] != unit.base.block[row]
+    # two corners are a box
+    tab_to(visit, "框", back=True)
+    enter(visit)
+    tab_to(visit, "地图：", back=True)
+    west, south, east, north = unit.parcels.total_bounds
+    for corner in (shapely.Point(west, south), shapely.Point(east, north)):
+        middle(visit, unit, corner)
+        enter(visit)
+    assert f"{len(unit.names)} 个小池" in visit.page.inner_text(".cg-edit-picked")
+    tab_to(visit, "锁定")
+    enter(visit)
+    enter(visit)
+    assert all(drafts.look(workshop.desk, draft, unit.number)[1].locked)
+    visit.close()
+
+
 def test_what_breaks_a_rule_is_refused_with_the_rule_and_where(browser: Any, workshop: Workshop) -> None:
     unit = workshop.units[0]
     z = unit.parcels.elevation_m.to_numpy()
@@ -254,6 +351,30 @@ def test_the_next_problem_is_shown_and_a_second_planner_is_told(browser: Any, wo
     assert visit.page.evaluate("chigaiEdit.at.unit.field_unit") != unit.number
     # the browser itself writes the conflict's status down, and nothing else
     assert len(visit.complaints) == 1 and "409" in visit.complaints.pop()
+    visit.close()
+
+
+def test_a_change_that_is_made_on_the_page_moves_nothing_and_another_unit_is_gone_to(
+    browser: Any, workshop: Workshop
+) -> None:
+    unit, other = workshop.units[:2]
+    visit = workshop.open(browser, drafts.begin(workshop.desk, "P"), unit)
+    seen = "[chigaiMap.map.getZoom(), chigaiMap.map.getCenter().lat, chigaiMap.map.getCenter().lng]"
+    before = visit.page.evaluate(seen)
+    assert before[0] > 15
+    visit.page.evaluate(f"void (location.hash = 'n=1&unit={unit.number}')")
+    settled(visit)
+    assert visit.page.evaluate(seen) == before
+    visit.page.evaluate(f"void (location.hash = 'n=1&unit={other.number}')")
+    visit.until(f"chigaiEdit.at.unit.field_unit === {other.number}")
+    settled(visit)
+    west, south, east, north = visit.page.evaluate(
+        "(b => [b.getWest(), b.getSouth(), b.getEast(), b.getNorth()])(chigaiMap.map.getBounds())"
+    )
+    middle = shapely.Point(
+        tiles.lonlat(np.array([other.parcels.union_all().centroid], object), other.parcels.crs)[0]
+    )
+    assert shapely.box(west, south, east, north).contains(middle)
     visit.close()
 
 

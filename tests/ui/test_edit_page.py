@@ -177,12 +177,32 @@ def test_a_draft_written_without_the_raster_shows_no_figure_that_is_none(
         assert re.search(r"\bnan\b", said, re.IGNORECASE) is None
 
 
+def test_the_way_to_the_written_plan_stays_until_it_is_gone(desk: Desk, house: Path) -> None:
+    at = opened("edit", draft=drafts.begin(desk, "P", "写成"))
+    folder = jobs.create("draft", {"name": "写成"}, house)
+    told = json.loads((folder / "status.json").read_text("utf-8"))
+    over = {
+        "state": "done",
+        "started": told["created"],
+        "ended": told["created"],
+        "result": str(house / "plans" / "P"),
+    }
+    (folder / "status.json").write_text(json.dumps(told | over), "utf-8")
+    at.session_state["job_draft"] = folder.name
+    for _ in range(2):
+        at.run()
+        assert "已写成新方案" in words(at) and at.button("see_plan").label == "看这个方案"
+    at.button("see_plan").click().run()
+    assert not at.exception and "edit_written" not in at.session_state
+
+
 def test_without_a_plan_and_without_the_right_the_page_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHIGAI_HOME", str(tmp_path))
     monkeypatch.delenv(ENVIRONMENT, raising=False)
-    assert "还没有方案可改" in words(opened("edit"))
+    empty = opened("edit")
+    assert "还没有方案可改" in words(empty) and empty.button("go_plan").label == "去做方案"
     store = Store()
     monkeypatch.setattr(sign_in, "desk", lambda: Desk(store, Person("v", "v", "viewer", None), tmp_path))
     at = AppTest.from_file(str(MAIN), default_timeout=60).run()

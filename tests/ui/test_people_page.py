@@ -143,18 +143,57 @@ def test_the_second_of_two_is_told_what_changed_keeps_what_was_typed_and_undoes_
     assert "刚刚被别人改过" not in words(at)
 
 
+def audited(at: AppTest) -> list[dict[str, str]]:
+    """The lines of the audit as they stand on the page, by the names of their columns."""
+    (table,) = [b for e in at.get("html") if "说明</th>" in (b := e.proto.body)] or [""]
+    return [
+        {
+            name: re.sub(r"<[^>]+>", "", cell)
+            for name, cell in re.findall(r'data-label="([^"]+)">(.*?)</td>', row)
+        }
+        for row in re.findall(r"<tr>(.*?)</tr>", table)
+        if "<td" in row
+    ]
+
+
+def test_a_long_audit_is_shown_bit_by_bit() -> None:
+    with sign_in.store().writing() as connection:
+        for n in range(60):
+            audit.write(connection, "local", "plan", f"d {n}", "done", detail="join")
+    at = opened("people")
+    assert len(audited(at)) == 50
+    at = press(at, "people_more")
+    assert [line["对象"] for line in audited(at)] == [f"d {n}" for n in reversed(range(60))]
+
+
 def test_the_audit_tells_who_did_what_by_name() -> None:
     entered()
     at = opened("people")
-    (table,) = at.dataframe
-    assert table.value["actor"].tolist() == ["本机"]
-    assert table.value["target"].tolist() == ["李施工"]
-    assert "施工队" in table.value["detail"][0] and "虎林市" in table.value["detail"][0]
+    (line,) = audited(at)
+    assert (line["谁"], line["对象"], line["县（市、区）"]) == ("本机", "李施工", "")
+    assert "施工队" in line["说明"] and "虎林市" in line["说明"]
     with sign_in.store().writing() as connection:
         audit.write(connection, "", "sign_in", "", "refused", detail="closed")
     at = opened("people")
-    assert at.dataframe[0].value["outcome"].tolist() == ["被拒绝", "成功"]
-    assert at.dataframe[0].value["actor"].tolist() == ["未登录", "本机"]
+    lines = audited(at)
+    assert [(line["结果"], line["谁"]) for line in lines] == [("被拒绝", "未登录"), ("成功", "本机")]
+    assert lines[0]["说明"] == "已经退出"
+
+
+def test_the_audit_tells_of_drafts_in_the_language_of_the_page() -> None:
+    said = {
+        "draft of p": "新建草稿，原方案 p",
+        "join": "合并",
+        "written over p": "写成新方案，原方案 p",
+        "closed": "收起草稿",
+    }
+    with sign_in.store().writing() as connection:
+        for detail in said:
+            audit.write(connection, "local", "plan", "d", "done", detail=detail)
+        audit.write(connection, "local", "report", "p", "refused", detail="started × 2")
+        audit.write(connection, "local", "export", "ledger", "done", detail="xlsx 50 rows")
+    told = [line["说明"] for line in audited(opened("people"))]
+    assert sorted(told) == sorted([*said.values(), "开工 × 2", "xlsx 50 条"])
 
 
 @pytest.mark.parametrize(
@@ -180,7 +219,7 @@ def test_nobody_signed_in_sees_only_the_way_in_on_every_page(
         at = opened(page)
         assert "请先登录" in words(at)
         assert [b.key for b in at.button] == ["sign_in"]
-        assert not at.dataframe and not at.selectbox
+        assert audited(at) == [] and not at.selectbox
 
 
 def test_whoever_is_not_entered_is_told_whom_to_tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

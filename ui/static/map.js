@@ -115,6 +115,7 @@
       map.getContainer().focus = function () {
         HTMLElement.prototype.focus.call(this, { preventScroll: true });
       };
+      this.byKeys();
       if (map.zoomControl) this.label(map.zoomControl);
       L.control.scale({ imperial: false, maxWidth: 120 }).addTo(map);
       this.status = el("div", "cg-status");
@@ -151,6 +152,21 @@
         window.chigaiAddress.card(null);
       });
       this.zoomed();
+    }
+
+    /* Leaflet moves and zooms by keys; Enter clicks where the cross stands, in the middle. */
+    byKeys() {
+      const stage = this.map.getContainer();
+      stage.setAttribute("role", "application");
+      stage.setAttribute("aria-label", [this.title, T.by_keys].filter(Boolean).join(" · "));
+      stage.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" || event.target !== stage) return;
+        event.preventDefault();
+        const box = stage.getBoundingClientRect();
+        const [clientX, clientY] = [box.x + box.width / 2, box.y + box.height / 2];
+        const under = document.elementFromPoint(clientX, clientY);
+        if (stage.contains(under)) under.dispatchEvent(new MouseEvent("click", { bubbles: true, view: window, clientX, clientY }));
+      });
     }
 
     label(zoom) {

@@ -17,7 +17,7 @@
   const DRAWN = { color: "#D55E00", weight: 2, dashArray: "4 4", fillOpacity: 0.08, interactive: false };
   const FIT = { maxZoom: 18, animate: false, padding: [40, 40] };
   let map, over, chosen, would, pen;
-  const at = { what: "parcels", how: "point", unit: null, parcels: new Set(), blocks: new Set(), moving: false, asked: null };
+  const at = { what: "parcels", how: "point", unit: null, parcels: new Set(), blocks: new Set(), moving: false, corners: null, asked: null };
   const node = {};
 
   async function ask(path, body) {
@@ -103,30 +103,15 @@
     } else if (at.how === "point") await select([latlng], true);
   }
 
-  /* A box, a ring or a line is drawn by pressing and dragging, with a mouse, a pen or a finger. */
+  /* A box, a ring or a line is drawn by pressing and dragging, with a mouse, a pen or a finger; by keys, Enter sets a
+     corner in the middle of the map: two are a box or a line, a ring ends where Enter comes twice. */
   function drawing() {
     const stage = map.getContainer();
     const where = (event) => map.mouseEventToLatLng(event);
-    let points = null;
-    stage.addEventListener("pointerdown", (event) => {
-      if (at.how === "point" || at.moving || event.button || event.target.closest(".leaflet-control, .cg-panel, .cg-select")) return;
-      event.stopPropagation();
-      map.dragging.disable();
-      points = [where(event)];
-      pen.clearLayers();
-    }, true);
-    stage.addEventListener("pointermove", (event) => {
-      if (!points) return;
-      const here = where(event);
-      if (at.how === "lasso") points.push(here);
-      else points = [points[0], here];
-      pen.clearLayers().addLayer(at.how === "box" ? L.rectangle(points, DRAWN) : at.how === "lasso" ? L.polygon(points, DRAWN) : L.polyline(points, DRAWN));
-    }, true);
-    stage.addEventListener("pointerup", () => {
-      if (!points) return;
-      const drawn = points;
-      points = null;
-      map.dragging.enable();
+    const shown = () => pen.clearLayers().addLayer(at.how === "box" ? L.rectangle(at.corners, DRAWN) : at.how === "lasso" ? L.polygon(at.corners, DRAWN) : L.polyline(at.corners, DRAWN));
+    const ended = () => {
+      const drawn = at.corners;
+      at.corners = null;
       pen.clearLayers();
       if (drawn.length < 2) return;
       if (at.how === "line") go(() => preview({ kind: "split", line: drawn.map((p) => [p.lng, p.lat]) }));
@@ -135,6 +120,35 @@
         const box = L.latLngBounds(drawn);
         go(() => select([box.getSouthWest(), box.getSouthEast(), box.getNorthEast(), box.getNorthWest()], false));
       }
+    };
+    stage.addEventListener("pointerdown", (event) => {
+      if (at.how === "point" || at.moving || event.button || event.target.closest(".leaflet-control, .cg-panel, .cg-select")) return;
+      event.stopPropagation();
+      map.dragging.disable();
+      at.corners = [where(event)];
+      pen.clearLayers();
+    }, true);
+    stage.addEventListener("pointermove", (event) => {
+      if (!at.corners || map.dragging.enabled()) return;
+      if (at.how === "lasso") at.corners.push(where(event));
+      else at.corners = [at.corners[0], where(event)];
+      shown();
+    }, true);
+    stage.addEventListener("pointerup", () => {
+      if (!at.corners || map.dragging.enabled()) return;
+      map.dragging.enable();
+      ended();
+    }, true);
+    stage.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.target !== stage || at.how === "point" || at.moving) return;
+      event.stopImmediatePropagation();
+      event.preventDefault();
+      const here = map.getCenter();
+      const twice = at.corners && at.corners[at.corners.length - 1].equals(here);
+      if (!twice) at.corners = [...(at.corners || []), here];
+      if (at.corners.length === 1) pen.clearLayers().addLayer(L.circleMarker(here, { ...DRAWN, radius: 5 }));
+      else if (twice || at.how !== "lasso") ended();
+      else shown();
     }, true);
   }
 
@@ -206,6 +220,10 @@
   function leave() {
     at.asked = null;
     would.clearLayers();
+    at.corners = null;
+    pen.clearLayers();
+    // whoever pressed one of the two goes on from the answer, not from the top of the page
+    if ([node.apply, node.cancel].includes(document.activeElement)) node.told.focus();
     node.apply.hidden = node.cancel.hidden = true;
     node.told.replaceChildren();
     node.told.className = "cg-edit-told";
@@ -272,6 +290,8 @@
       made.addEventListener("click", () => {
         at[name] = key;
         at.moving = false;
+        at.corners = null;
+        pen.clearLayers();
         if (name === "how") node.hint.textContent = say(`edit_hint_${key}`);
         for (const other of group.querySelectorAll("button")) other.setAttribute("aria-checked", String(other === made));
         map.getContainer().classList.toggle("cg-drawing", at.how !== "point");
@@ -288,8 +308,10 @@
     node.selected = el("b", "", say("edit_none"));
     node.told = el("div", "cg-edit-told");
     node.told.setAttribute("aria-live", "polite");
-    node.undo = button("", () => turned("undo"));
-    node.redo = button("", () => turned("redo"));
+    node.told.tabIndex = -1;
+    node.undo = button(say("edit_undo", { n: 0 }), () => turned("undo"));
+    node.redo = button(say("edit_redo", { n: 0 }), () => turned("redo"));
+    node.undo.disabled = node.redo.disabled = true;
     node.apply = button(say("edit_apply"), apply, "cg-edit-main");
     node.cancel = button(say("edit_cancel"), async () => leave());
     node.apply.hidden = node.cancel.hidden = true;
@@ -299,6 +321,7 @@
       const work = kind === "move" ? async () => {
         at.moving = true;
         node.hint.textContent = say("edit_hint_move");
+        map.getContainer().focus();
       } : () => preview({ kind });
       does.append((node.does[kind] = button(say(`edit_${kind}`), work)));
     }

@@ -14,11 +14,13 @@
   const boxOf = ([west, south, east, north]) => [[south, west], [north, east]];
   const wishes = () => new URLSearchParams(location.hash.slice(1));
   /* A wish without its day: another day moves nothing. */
-  const where = (hash) => {
+  const where = (hash, others = []) => {
     const wish = new URLSearchParams(hash);
-    wish.delete("day");
+    for (const other of ["day", ...others]) wish.delete(other);
     return wish.toString();
   };
+  /* Nor do a draft's count of changes and its field unit, to which map_edit.js goes. */
+  const moves = (hash) => where(hash, ["n", "unit"]);
   const placeOf = (code) => cfg.places.find((p) => p.code === code && p.box);
 
   function whole() {
@@ -165,9 +167,9 @@
       if (wish.block && cfg.grid) window.chigaiPlan.block(views, wish);
     });
     window.addEventListener("hashchange", () => {
-      const before = where(asked);
+      const before = moves(asked);
       asked = location.hash.slice(1);
-      if (where(asked) !== before) follow();
+      if (moves(asked) !== before) follow();
     });
     tame();
     return came;
