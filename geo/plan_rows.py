@@ -62,18 +62,19 @@ class Rows:
         first = 0
         try:
             files = plans.table_files(folder, name)
+            if not files:
+                raise FileNotFoundError(f"{name}.parquet")
             for file in files:
                 about = pq.read_metadata(file)
                 for index in range(about.num_row_groups):
                     group = about.row_group(index)
                     self.groups.append(Group(file, index, first, group.num_rows, _box(group)))
                     first += group.num_rows
-            self.columns: list[str] = pq.read_schema(files[0]).names if files else []
-            self.crs = _crs(files[0]) if files else None
+            self.columns: list[str] = pq.read_schema(files[0]).names
+            self.crs = _crs(files[0])
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise plans.damaged(self.folder, error) from error
-        if files:
-            plans.require_columns(name, self.columns)
+        plans.require_columns(name, self.columns)
         self.count = first
         self._first = np.array([group.first for group in self.groups], np.int64)
 

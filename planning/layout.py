@@ -188,7 +188,8 @@ def layout_table(blocks: pd.DataFrame, beside: Sides, head_m: float) -> pd.DataF
 
 
 def sides_told(blocks: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """For plan.json: of the blocks, how many have each side, how many lack it, and of how many it is not known."""
+    """For plan.json: of the blocks, how many have each side, how many lack it, and of how many it is not known; a plan
+    of an older version knows it of none."""
     return {
         side: {
             "with": int(has.sum()),
@@ -196,7 +197,7 @@ def sides_told(blocks: pd.DataFrame) -> dict[str, dict[str, int]]:
             "unknown": int(has.isna().sum()),
         }
         for side in SIDES
-        for has in [blocks[f"has_{side}"]]
+        for has in [blocks.get(f"has_{side}", pd.Series(pd.NA, blocks.index)).astype("boolean")]
     }
 
 

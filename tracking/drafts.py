@@ -201,7 +201,8 @@ def units_of(desk: Desk, draft_id: str, names: Iterable[str]) -> dict[str, int]:
         missing = [name for name in wanted if name not in out]
         if missing:
             rows = plans.read_more(folder, table, [(column, "in", missing)], [column, "field_unit"])
-            assert rows is not None  # every plan has both tables
+            if rows is None:
+                raise plans.damaged(folder, FileNotFoundError(f"{table}.parquet"))
             out |= {str(n): int(u) for n, u in zip(rows[column], rows.field_unit, strict=True)}
     missing = [name for name in wanted if name not in out]
     with desk.store.reading() as connection:

@@ -125,6 +125,17 @@ def test_a_draft_goes_without_a_figure_that_is_shown_nowhere(older: Path, client
     opened("edit", draft=draft)
 
 
+def test_a_draft_goes_on_where_it_is_not_known_what_lies_beside_the_blocks(
+    older: Path, client: TestClient
+) -> None:
+    for side in ("inlet", "outlet", "access"):
+        column("blocks", f"has_{side}")(older)
+    draft = drafts.begin(Desk(Store(), LOCAL), "older")
+    block = pd.read_parquet(older / "blocks.parquet").iloc[0]
+    asked = {"field_unit": int(block.field_unit), "kind": "take_out", "blocks": [block.block_id]}
+    assert client.post(f"/chigai/draft/{draft}/preview", json=asked).json()["allowed"]
+
+
 def test_a_draft_over_a_plan_without_a_figure_that_it_needs_says_so(older: Path, client: TestClient) -> None:
     told(lambda meta: meta["totals"].pop("cut_m3"))(older)
     draft = drafts.begin(Desk(Store(), LOCAL), "older")
@@ -141,6 +152,7 @@ def test_a_draft_over_a_plan_without_a_figure_that_it_needs_says_so(older: Path,
         (column("parcels", "field_unit"), "field_unit"),
         (column("sites", "meets_minimum"), "meets_minimum"),
         (table("sites"), "sites.parquet"),
+        (table("parcels"), "parcels.parquet"),
     ],
 )
 def test_the_map_says_what_a_plans_tables_lack_in_place_of_drawing_nothing(
