@@ -71,7 +71,7 @@ class Meta(dict[str, Any]):
     def __missing__(self, name: str) -> Any:
         raise IncompleteError(
             f"这个方案由较早的版本生成，plan.json 里没有“{name}”。",
-            f"This plan was made by an older version: its plan.json has no “{name}”.",
+            f"This plan was made by an older version: its plan.json has no '{name}'.",
             do_zh=AGAIN[0],
             do_en=AGAIN[1],
         )
@@ -193,7 +193,7 @@ def require_columns(name: str, there: Iterable[str]) -> None:
     if missing:
         raise IncompleteError(
             f"这个方案由较早的版本生成，表 {name} 里没有“{'、'.join(missing)}”。",
-            f"This plan was made by an older version: its table {name} has no “{', '.join(missing)}”.",
+            f"This plan was made by an older version: its table {name} has no '{', '.join(missing)}'.",
             do_zh=AGAIN[0],
             do_en=AGAIN[1],
         )

@@ -141,7 +141,7 @@ def test_a_draft_over_a_plan_without_a_figure_that_it_needs_says_so(older: Path,
     draft = drafts.begin(Desk(Store(), LOCAL), "older")
     answer = client.get(f"/chigai/draft/{draft}/figures.json")
     assert answer.status_code == 422
-    assert "没有“cut_m3”" in answer.text and "has no “cut_m3”" in answer.text
+    assert "没有“cut_m3”" in answer.text and "has no 'cut_m3'" in answer.text
     assert "没有“cut_m3”" in opened("edit", draft=draft)
 
 
