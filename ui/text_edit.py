@@ -32,7 +32,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "edit.figure_blocks": ("大池", "Blocks"),
     "edit.figure_against": ("原方案 {was}（{change}）", "{was} in the plan ({change})"),
     "edit.sites_later": ("这里和地图上的示范点仍是原方案的：写成新方案时，按改后的大池重新选定。", "Sites, here and on the map, are still those of the plan: they are chosen again, from the changed blocks, when the draft is made a plan."),
-    "edit.no_raster": ("服务器上没有原方案的高程栅格：改过的大池不再给出按栅格的挖填（“–”），其余数字照常。要有这些数，请重新上传高程，重做方案。", "The plan's elevation raster is not on the server: changed blocks have no cut and fill by its cells (“–”), all other figures are as ever. To have them, upload the raster again and make the plan anew."),
+    "edit.no_raster": ("服务器上没有原方案的高程栅格：改过的大池不再给出按栅格的挖填（“–”），其余数字照常。要有这些数，请重新上传高程，重做方案。", "The plan's elevation raster is not on the server: changed blocks have no cut and fill by its cells (a dash stands there), all other figures are as ever. To have them, upload the raster again and make the plan anew."),
     "edit.figure_same": ("与原方案相同", "as in the plan"),
     "edit.problems": ("下一个问题", "The next problem"),
     "edit.problems_note": ("依次查看不足下限、高差超限、农户不同意的地方。还有 {n} 个条田单元。", "Step through what is below the minimum, above the step, or refused. {n} field units are left."),
