@@ -13,7 +13,7 @@ import app
 from streamlit import config
 for name in ("browser.gatherUsageStats", "client.showErrorDetails", "runner.magicEnabled", "theme.primaryColor"):
     print(config.get_option(name))
-print([r.path for r in app.app._user_routes][0])
+print([r.path for r in app.app._user_routes][1])
 """
 
 

@@ -98,7 +98,7 @@ def test_a_step_begins_its_job_with_what_the_job_needs_and_shows_it(
     ((kind, request),) = begun
     assert kind == step
     if step == "demo":
-        assert request == {"name": DEMO, "paddies": first_run.PADDIES}
+        assert request == {"name": DEMO, "paddies": first_run.PADDIES, "by": "local"}
     elif step == "check":
         assert request["source"] == {"file": "demo/parcels.gpkg"}
         assert (request["barriers"], request["dem"]) == ("demo/barriers.gpkg", "demo/dem.tif")
