@@ -29,7 +29,8 @@ app: setup $(PLAN)/plan.json
 
 test: $(STAMP)
 	@$(MAKE) --no-print-directory -j2 setup lint
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+# one more than there are cores: the browser's tests mostly wait
+	@$(BIN)/python -m pytest -n $$(getconf _NPROCESSORS_ONLN | awk '{ print $$1 + 1 }') --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	@$(BIN)/ruff check .
