@@ -28,7 +28,7 @@ import shapely
 from rich.console import Console
 from rich.table import Table
 
-from bench.map import planned
+from bench.homes import placed, planned
 from geo import plans
 from planning.editing.changes import Asked
 from planning.editing.rules import RefusedError
@@ -167,9 +167,7 @@ def main() -> None:
     given = ask.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        plan = given.plan or planned(home, given.parcels)
-        (home / "plans").mkdir(exist_ok=True)
-        (home / "plans" / "bench").symlink_to(plan.resolve())
+        placed(home, given.plan or planned(home, given.parcels))
         desk = Desk(Store(f"sqlite:///{home}/bench.db"), LOCAL, home)
         desk.store.upgrade()
         found = measure(desk, "bench", given.units, given.seed)

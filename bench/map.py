@@ -41,11 +41,11 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bench.homes import ROOT, placed, planned
 from geo.tiling.grid import world
 from tracking import tilesets
 from ui import mapdata, maps
 
-ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--enable-precise-memory-info"]
 ZOOMS = (12, 13, 14, 15, 16, 17)
@@ -90,9 +90,7 @@ def main() -> None:
     given = ask.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        plan = given.plan or planned(home, given.parcels)
-        (home / "plans").mkdir(exist_ok=True)
-        (home / "plans" / "bench").symlink_to(plan.resolve())
+        placed(home, given.plan or planned(home, given.parcels))
         # whatever of ours is asked in this process looks there, too
         os.environ["CHIGAI_HOME"] = str(home)
         found: Row = {"parcels": mapdata.plan("bench", False).cutter.parcels.count, "tiles": _tiles(home)}
@@ -104,25 +102,6 @@ def main() -> None:
         print(json.dumps(found, indent=1))
     else:
         _told(found)
-
-
-def planned(home: Path, parcels: int) -> Path:
-    """A demo region of so many parcels, planned quickly."""
-    demo, out = home / "demo", home / "planned"
-    chigai = [sys.executable, str(ROOT / "cli.py")]
-    files = [
-        str(demo / "parcels.gpkg"),
-        "--barriers",
-        str(demo / "barriers.gpkg"),
-        "--dem",
-        str(demo / "dem.tif"),
-    ]
-    for command in (
-        [*chigai, "demo", str(demo), "--parcels", str(parcels)],
-        [*chigai, "plan", *files, "--out", str(out), "--effort", "quick"],
-    ):
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
-    return out
 
 
 def _tiles(home: Path) -> Row:

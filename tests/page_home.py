@@ -9,10 +9,14 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 from shapely.geometry import box
+from streamlit.testing.v1 import AppTest
 
 from geo import plans, schemas
 from planning import programme
 from tracking import files
+from ui import parts
+
+MAIN = Path(parts.__file__).with_name("main.py")
 
 CRS = "EPSG:4553"
 SITE_MU = {"230381": 43_210.0, "230382": 31_234.0, "230306": 2_045.0}
@@ -192,3 +196,15 @@ def checked_parcels(home: Path, name: str = "DK.zip", left_out_mu: float = 2.0) 
     }
     (made / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     return made.name
+
+
+def opened(page: str = "overview", **query: str) -> AppTest:
+    """A page as it is first drawn for an address, without a traceback on it."""
+    at = AppTest.from_file(str(MAIN), default_timeout=60)
+    for name, value in query.items():
+        at.query_params[name] = value
+    at.run()
+    if page != "overview":
+        at.switch_page(f"{page}.py").run()
+    assert not at.exception
+    return at

@@ -28,7 +28,7 @@ FIGURES = ("done_mu", "measured_mu", "passed", "reason")
 def routes() -> list[Route]:
     """To stand beside the others in ui.routes."""
     return [
-        Route(f"{maps.ROOT}/map/work/{{id}}", guarded(_page)),
+        Route(f"{maps.ROOT}/map/state/{{id}}", guarded(_page)),
         Route(f"{maps.ROOT}/data/plan/{{id}}/states.json", guarded(_states)),
         Route(f"{maps.ROOT}/data/plan/{{id}}/history.json", guarded(_history)),
     ]

@@ -18,7 +18,7 @@ def work_map_url(plan_id: str, lang: str = "zh", county: str | None = None, day:
     wishes = [f"county={quote(county, safe='')}"] if county else []
     wishes += [f"day={day.isoformat()}"] if day else []
     mark = "#" + "&".join(wishes) if wishes else ""
-    return f"{maps.ROOT}/map/work/{quote(plan_id, safe='')}?lang={maps.lang_of(lang)}{mark}"
+    return f"{maps.ROOT}/map/state/{quote(plan_id, safe='')}?lang={maps.lang_of(lang)}{mark}"
 
 
 def work_page(plan_id: str, lang: str) -> mappages.Page:

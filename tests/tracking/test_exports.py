@@ -189,13 +189,18 @@ def test_households_are_prepared_by_who_may_see_them_alone(store: Store, folder:
     assert set(told(store)["action"]) == {"export_private"} and set(told(store)["outcome"]) == {"refused"}
 
 
+@pytest.fixture
+def asker(store: Store, monkeypatch: pytest.MonkeyPatch) -> Person:
+    """A planner of one county, whom the job's own process finds in the database too."""
+    monkeypatch.setenv("CHIGAI_DATABASE_URL", store.url.render_as_string(hide_password=False))
+    return people.add_user(store, LOCAL, "王规划", "wang@example.org", "planner", [HULIN])
+
+
 @pytest.mark.usefixtures("at_once")
 def test_a_household_list_is_prepared_for_the_one_who_asked_and_the_audit_has_the_download(
-    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, folder: Path, asker: Person
 ) -> None:
     home = folder.parents[1]
-    monkeypatch.setenv("CHIGAI_DATABASE_URL", store.url.render_as_string(hide_password=False))
-    asker = people.add_user(store, LOCAL, "王规划", "wang@example.org", "planner", [HULIN])
     job = finished(exports.prepare(desk(store, asker, folder), folder, HOUSEHOLDS), home)
     assert (job.kind, job.state, job.result) == ("private", "done", f"personal/{job.id}"), job
     place = home / "personal" / job.id
@@ -218,11 +223,9 @@ def test_a_household_list_is_prepared_for_the_one_who_asked_and_the_audit_has_th
 
 @pytest.mark.usefixtures("at_once")
 def test_a_job_in_the_name_of_somebody_who_lost_the_right_makes_nothing(
-    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, folder: Path, asker: Person
 ) -> None:
     home = folder.parents[1]
-    monkeypatch.setenv("CHIGAI_DATABASE_URL", store.url.render_as_string(hide_password=False))
-    asker = people.add_user(store, LOCAL, "王规划", "wang@example.org", "planner", [HULIN])
     people.change_user(store, LOCAL, asker.id, 1, role="official")
     job = finished(exports.prepare(desk(store, asker, folder), folder, HOUSEHOLDS), home)
     assert job.state == "failed" and "没有“导出农户信息”的权限" in job.message_zh

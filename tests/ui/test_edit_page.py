@@ -17,14 +17,13 @@ from geo import frozen
 from geo.errors import ChigaiError
 from planning.editing.changes import Asked
 from planning.editing.writing import write
-from tests.page_home import small_plan
+from tests.page_home import MAIN, opened, small_plan
 from tracking import draft_units, drafts, files, jobs, variants
 from tracking.desk import Desk
 from tracking.people import LOCAL, Person
 from tracking.store import ENVIRONMENT, Store
-from ui import edit_map, parts, sign_in, text
+from ui import edit_map, sign_in, text
 
-MAIN = Path(parts.__file__).with_name("main.py")
 HULIN, MISHAN = "230381", "230382"
 
 
@@ -42,16 +41,6 @@ def house(plan_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def desk(house: Path) -> Desk:
     return Desk(Store(), LOCAL, house)
-
-
-def opened(page: str, **query: str) -> AppTest:
-    at = AppTest.from_file(str(MAIN), default_timeout=60)
-    for name, value in query.items():
-        at.query_params[name] = value
-    at.run()
-    at.switch_page(f"{page}.py").run()
-    assert not at.exception
-    return at
 
 
 def words(at: AppTest) -> str:

@@ -14,16 +14,15 @@ import pandas as pd
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
-from streamlit.testing.v1 import AppTest
 
 from geo import plans
+from tests.page_home import opened
 from tracking import drafts, tilesets
 from tracking.desk import Desk
 from tracking.people import LOCAL
 from tracking.store import ENVIRONMENT, Store
-from ui import parts, routes
+from ui import routes
 
-MAIN = Path(parts.__file__).with_name("main.py")
 Spoil = Callable[[Path], None]
 
 
@@ -74,14 +73,10 @@ def table(name: str) -> Spoil:
     return lambda folder: (folder / f"{name}.parquet").unlink()
 
 
-def opened(page: str, **query: str) -> str:
-    """All that a page says, or where a traceback would stand."""
-    at = AppTest.from_file(str(MAIN), default_timeout=60)
-    for name, value in query.items():
-        at.query_params[name] = value
-    at.run()
-    at.switch_page(f"{page}.py").run()
-    assert not at.exception and not at.error
+def said_on(page: str, **query: str) -> str:
+    """All that a page says, without an error on it."""
+    at = opened(page, **query)
+    assert not at.error
     return "\n".join(re.sub(r"<[^>]+>", " ", e.proto.body) for e in at.get("html"))
 
 
@@ -100,16 +95,16 @@ def test_the_page_of_a_plan_says_what_it_lacks_and_to_plan_again(
 ) -> None:
     spoil(older)
     for lang, again in (("zh", "重新做一次方案"), ("en", "plan the same data again")):
-        said = opened("plan", plan="older", lang=lang)
+        said = said_on("plan", plan="older", lang=lang)
         assert lacks in said and again in said
-    assert "重新做一次方案" not in opened("plan", plan="whole")
+    assert "重新做一次方案" not in said_on("plan", plan="whole")
 
 
 @pytest.mark.parametrize("name", ["id", "created", "totals", "quality", "inputs", "effort"])
 def test_an_older_plan_takes_no_other_plan_off_the_pages(older: Path, name: str) -> None:
     told(lambda meta: meta.pop(name))(older)
     for page in ("overview", "plan", "edit"):
-        assert "重新做一次方案" not in opened(page, plan="whole")
+        assert "重新做一次方案" not in said_on(page, plan="whole")
 
 
 def test_a_draft_goes_without_a_figure_that_is_shown_nowhere(older: Path, client: TestClient) -> None:
@@ -122,7 +117,7 @@ def test_a_draft_goes_without_a_figure_that_is_shown_nowhere(older: Path, client
     assert client.post(f"{root}/apply", json=asked).json()["version"] == 1
     after = client.get(f"{root}/figures.json").json()
     assert after["totals"]["blocks"] == before["totals"]["blocks"] - 1
-    opened("edit", draft=draft)
+    said_on("edit", draft=draft)
 
 
 def test_a_draft_goes_on_where_it_is_not_known_what_lies_beside_the_blocks(
@@ -142,7 +137,7 @@ def test_a_draft_over_a_plan_without_a_figure_that_it_needs_says_so(older: Path,
     answer = client.get(f"/chigai/draft/{draft}/figures.json")
     assert answer.status_code == 422
     assert "没有“cut_m3”" in answer.text and "has no 'cut_m3'" in answer.text
-    assert "没有“cut_m3”" in opened("edit", draft=draft)
+    assert "没有“cut_m3”" in said_on("edit", draft=draft)
 
 
 @pytest.mark.parametrize(

@@ -13,28 +13,15 @@ from streamlit.testing.v1 import AppTest
 
 from geo.errors import ChigaiError
 from planning import programme
-from tests.page_home import SITE_MU, TRICK, checked_parcels, small_plan
+from tests.page_home import MAIN, SITE_MU, TRICK, checked_parcels, opened, small_plan
 from tracking import files, finding_jobs, jobs, tilesets
 from ui import naming, parts, progress, text
-
-MAIN = Path(parts.__file__).with_name("main.py")
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CHIGAI_HOME", str(tmp_path))
     return tmp_path
-
-
-def opened(page: str = "overview", **query: str) -> AppTest:
-    """A page as it is first drawn for an address."""
-    at = AppTest.from_file(str(MAIN), default_timeout=30)
-    for name, value in query.items():
-        at.query_params[name] = value
-    at.run()
-    if page != "overview":
-        at.switch_page(f"{page}.py").run()
-    return sound(at)
 
 
 def sound(at: AppTest) -> AppTest:

@@ -109,8 +109,8 @@ def test_what_the_browser_has_is_asked_again_and_is_right_until_something_is_rep
         (f"{PLAN}/history.json?row=-1", 404),
         ("/chigai/data/plan/none/states.json", 404),
         ("/chigai/data/plan/..%2fplans%2fprobe/states.json", 404),
-        ("/chigai/map/work/none", 404),
-        ("/chigai/map/work/..%2fx", 404),
+        ("/chigai/map/state/none", 404),
+        ("/chigai/map/state/..%2fx", 404),
     ],
 )
 def test_a_question_without_sense_or_object_is_refused_and_not_repeated(address: str, status: int) -> None:
@@ -120,7 +120,7 @@ def test_a_question_without_sense_or_object_is_refused_and_not_repeated(address:
 
 
 @pytest.mark.parametrize(
-    "path", ["/chigai/map/work/probe", f"{PLAN}/states.json", f"{PLAN}/history.json?row=1"]
+    "path", ["/chigai/map/state/probe", f"{PLAN}/states.json", f"{PLAN}/history.json?row=1"]
 )
 def test_nothing_can_be_changed_and_nobody_is_told_without_a_sign_in(
     path: str, monkeypatch: pytest.MonkeyPatch
@@ -180,7 +180,7 @@ def test_the_reports_on_a_block_are_for_those_of_its_county(
 
 def test_no_persons_name_and_no_note_is_ever_told() -> None:
     answers: list[Answer] = [ask(f"{PLAN}/history.json?row={row}") for row in range(6)]
-    answers += [ask(f"{PLAN}/states.json"), ask("/chigai/map/work/probe")]
+    answers += [ask(f"{PLAN}/states.json"), ask("/chigai/map/state/probe")]
     for answer in answers:
         text = answer.body.decode("utf-8")
         for secret in (work_home.TEAM, work_home.NOTE, "检查员李某", "初验组", map_home.OPERATOR):
@@ -188,9 +188,12 @@ def test_no_persons_name_and_no_note_is_ever_told() -> None:
 
 
 def test_the_page_comes_with_its_policy_and_without_the_states_of_any_day() -> None:
-    page = ask("/chigai/map/work/probe?lang=zh")
+    page = ask("/chigai/map/state/probe?lang=zh")
     assert page.status == 200
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy and "connect-src 'self'" in policy
-    assert ask("/chigai/map/work/probe", headers={"If-None-Match": page.headers["etag"]}).status in (200, 304)
+    assert ask("/chigai/map/state/probe", headers={"If-None-Match": page.headers["etag"]}).status in (
+        200,
+        304,
+    )
     assert date.today().isoformat() not in page.body.decode("utf-8")

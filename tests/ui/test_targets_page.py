@@ -182,7 +182,7 @@ def test_the_map_is_of_the_plan_the_county_and_the_day_of_the_page(
     at = open_page(worked, as_of="2021-10-25")
     at.selectbox(key="choose_county_zh").set_value(HULIN).run()
     assert [e.proto.src for e in at.get("iframe")] == [
-        "/chigai/map/work/p?lang=zh#county=230381&day=2021-10-25"
+        "/chigai/map/state/p?lang=zh#county=230381&day=2021-10-25"
     ]
 
 
